@@ -1,0 +1,204 @@
+/**
+ * The typed contract with the C++ addon (native/binding). Nothing else in `src/` knows how it is built or found.
+ *
+ * A thing crosses only as a flat typed array, a string or a scalar. Typed arrays are copied on the JavaScript thread before work is queued, so
+ * a caller may reuse them at once; results are fresh arrays that the caller owns. Work runs on the engine's own threads, never on libuv's pool.
+ * Errors carry a stable `code` (src/errors.ts); a cancelled call rejects with code `ABORTED`, which never leaves `src/native`.
+ */
+
+/** Cancels the work that it was given to. One token serves one call or many. */
+export interface NativeCancelToken {
+  cancel(): void;
+}
+
+export interface NativeDevice {
+  /** Name as the engine knows it: `CPU`, `CUDA0`, `Vulkan0`, `Metal`. */
+  readonly name: string;
+  readonly description: string;
+  readonly type: 'cpu' | 'gpu' | 'igpu' | 'accel';
+  /** Bytes. */
+  readonly memoryFree: number;
+  readonly memoryTotal: number;
+}
+
+export interface NativeEngineInfo {
+  /** llama.cpp's version. */
+  readonly version: string;
+  /** Where the engine's shared libraries were really loaded from. */
+  readonly directory: string;
+  /** Name of the CPU variant that was picked, with its features, e.g. `CPU: AVX512 = 1 …`. */
+  readonly cpuFeatures: string;
+  readonly devices: readonly NativeDevice[];
+}
+
+/** A GGUF metadata value. 64-bit integers are numbers (those above 2^53 are refused); arrays are homogeneous. */
+export type NativeGgufValue = string | number | boolean | readonly string[] | readonly boolean[] | NativeGgufNumbers;
+export type NativeGgufNumbers =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array;
+
+/** GGUF value types, by their wire number. */
+export const GGUF_VALUE_TYPES = [
+  'u8',
+  'i8',
+  'u16',
+  'i16',
+  'u32',
+  'i32',
+  'f32',
+  'bool',
+  'string',
+  'array',
+  'u64',
+  'i64',
+  'f64',
+] as const;
+export type GgufValueType = (typeof GGUF_VALUE_TYPES)[number];
+
+export interface NativeGgufEntry {
+  readonly key: string;
+  readonly type: GgufValueType;
+  /** Element type when `type` is `array`. */
+  readonly elementType?: GgufValueType;
+  readonly value: NativeGgufValue;
+}
+
+export interface NativeGgufTensor {
+  readonly name: string;
+  /** ggml's type name: `f32`, `f16`, `bf16`, `q8_0`, `q4_K`, … */
+  readonly type: string;
+  /** PyTorch order (outermost first): ggml's `ne` reversed. */
+  readonly shape: readonly number[];
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** A GGUF file as the pre-flight reader saw it: checked bounds, names, types; no weights read. */
+export interface NativeGgufFile {
+  readonly version: number;
+  readonly alignment: number;
+  readonly fileSize: number;
+  readonly metadata: readonly NativeGgufEntry[];
+  readonly tensors: readonly NativeGgufTensor[];
+}
+
+export type KvCacheType = 'f32' | 'f16' | 'q8_0';
+
+export interface NativeLoadOptions {
+  readonly visionPath: string;
+  readonly languageModelPath: string;
+  /** 'auto', 'cpu', 'cuda', 'metal', 'vulkan' or a device name. */
+  readonly device: string;
+  /** Layers of the language model on the GPU; -1 = all. */
+  readonly gpuLayers: number;
+  /** Compute threads; 0 = physical cores available to this process. */
+  readonly threads: number;
+  /** Cells of the unified KV cache; 0 = the model's training context. */
+  readonly contextSize: number;
+  /** Sequences that may live in the cache at once, 1..64. */
+  readonly maxSequences: number;
+  readonly kvCacheType: KvCacheType;
+}
+
+/** Facts of a loaded pair, flat; shapes and token ids as the files state them. */
+export interface NativeModelInfo {
+  readonly name: string;
+  readonly device: string;
+  readonly languageModel: string;
+  readonly imageSize: number;
+  readonly imageMean: readonly number[];
+  readonly imageStd: readonly number[];
+  readonly rescaleFactor: number;
+  readonly imageTokens: number;
+  readonly visionHiddenSize: number;
+  /** Rows of the vision encoder's output: patches + 1. */
+  readonly visionTokens: number;
+  readonly qformerHiddenSize: number;
+  /** Longest instruction (with special tokens) that the Q-Former has positions for. */
+  readonly qformerMaxTokens: number;
+  readonly qformerVocabularySize: number;
+  readonly languageHiddenSize: number;
+  readonly vocabularySize: number;
+  readonly contextSize: number;
+  readonly trainingContextSize: number;
+  /** BOS that InstructBLIP's prompt starts with (the hub's tokenizer says `</s>`), not the text model's own; -1 = none. */
+  readonly promptBosTokenId: number;
+  /** Ids of the checkpoint's generation config. */
+  readonly bosTokenId: number;
+  readonly eosTokenIds: readonly number[];
+  readonly padTokenId: number;
+  /** The `</s>` of the vocabulary. */
+  readonly vocabularyEosTokenId: number;
+  /** -1 when the checkpoint has none. */
+  readonly imageTokenId: number;
+}
+
+export interface NativeTokenizeOptions {
+  /** Put the prompt's BOS in front. */
+  readonly addBos: boolean;
+  /** Text in the shape of special tokens becomes those tokens (as HF's processor does). */
+  readonly parseSpecial: boolean;
+}
+
+export interface NativeAddon {
+  readonly CancelToken: new () => NativeCancelToken;
+  /** Verifies that the engine's symbols come from `directory`, loads its backends. Idempotent per process. @throws ENGINE_CLASH, ENGINE_LOAD_FAILED */
+  initialize(directory: string): NativeEngineInfo;
+  /** Engine log lines for this JavaScript environment; null = none. Levels as ggml: 1 debug, 2 info, 3 warn, 4 error. */
+  setLogListener(listener: ((level: number, text: string) => void) | null): void;
+  /** @throws MODEL_FILE_* */
+  readGguf(path: string): NativeGgufFile;
+  /** Checks that a pair can run, without loading weights. @throws MODEL_* */
+  validatePair(visionPath: string, languageModelPath: string): void;
+  loadModel(
+    options: NativeLoadOptions,
+    cancel: NativeCancelToken,
+    onProgress: ((stage: string, loaded: number, total: number) => void) | null,
+  ): Promise<NativeModel>;
+  /** Rows of `rowLength` floats → rows of ggml `type`. @throws OPTION_INVALID when the type cannot hold rows of this length */
+  quantizeRows(type: string, values: Float32Array, rowLength: number, cancel: NativeCancelToken): Promise<Uint8Array>;
+  /** Rows of ggml `type` → floats. */
+  dequantizeRows(type: string, bytes: Uint8Array, rowLength: number, cancel: NativeCancelToken): Promise<Float32Array>;
+  /** Bytes of one row of `rowLength` values in ggml `type`; 0 when the type is unknown or cannot hold such a row. */
+  rowByteLength(type: string, rowLength: number): number;
+}
+
+export interface NativeModel {
+  readonly info: NativeModelInfo;
+  /** The Q-Former's WordPiece vocabulary, by id. */
+  readonly qformerVocabulary: readonly string[];
+  tokenize(text: string, options: NativeTokenizeOptions): Int32Array;
+  /** UTF-8 bytes of one token as it appears in text (▁ → space); empty for control tokens unless `special`. */
+  tokenBytes(token: number, special: boolean): Uint8Array;
+  /** pixels [B,3,S,S] → features [B,visionTokens,visionHiddenSize]. */
+  encodeImage(pixels: Float32Array, cancel: NativeCancelToken): Promise<Float32Array>;
+  /** features [visionTokens,visionHiddenSize], ids [T] → soft tokens [imageTokens,languageHiddenSize]. */
+  queryImage(features: Float32Array, ids: Int32Array, cancel: NativeCancelToken): Promise<Float32Array>;
+  /** Takes `cells` cells of the KV cache and up to `sequences` sequence ids. @throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free */
+  createSession(cells: number, sequences: number): NativeSession;
+  /** Runs what is named and returns the named intermediates: for tests and `inspect`. Names are those of the graphs (docs/architecture.md). */
+  trace(stage: 'vision' | 'qformer', names: readonly string[], pixels: Float32Array, ids: Int32Array): Promise<Record<string, { shape: number[]; data: Float32Array }>>;
+  dispose(): Promise<void>;
+}
+
+export interface NativeSession {
+  /**
+   * Fills sequence 0 with [soft tokens][tokens] and returns the last row's logits [V]. Again on the same session: continues sequence 0.
+   * softTokens [N,languageHiddenSize] may be empty.
+   */
+  prefill(softTokens: Float32Array, tokens: Int32Array, cancel: NativeCancelToken): Promise<Float32Array>;
+  /**
+   * One step. Row i becomes sequence i: it continues the sequence `parents[i]` of the last step with `tokens[i]`; `parents` left out = identity.
+   * A parent may be used by several rows (fork) or by none (dropped). Returns logits [rows,V].
+   */
+  decode(tokens: Int32Array, parents: Int32Array | null, cancel: NativeCancelToken): Promise<Float32Array>;
+  /** Gives cells and sequences back; waits for nothing (work in flight keeps what it needs). */
+  dispose(): void;
+}

@@ -13,6 +13,8 @@ import { npm, root, run } from './run.mjs';
 export const ENGINE_VERSION = '3.22.1';
 const TARBALL_SHA512 = 'bltIipuWmc123H7tMIgDGKSsSrhmhlQYeVUC48XTjVW7XGJJiJJyCdlTMzQ/LiWoPkGDpcL4FviDpgw7qfTiDw==';
 export const engineSource = join(root, '.engine', `llama.cpp-${ENGINE_VERSION}`);
+/** The headers alone, as the published package carries them (scripts/prepack.mjs): a user's install compiles without fetching the source. */
+export const engineHeaders = join(root, 'native', 'engine');
 
 /** The engine's platform package for this machine, as node-llama-cpp names it. */
 export function platformPackage(platform = process.platform, arch = process.arch) {
@@ -32,8 +34,9 @@ export function prebuiltEngine() {
   }
 }
 
-/** Makes sure that the source tree (headers) is there, and returns its folder. */
-export function ensureEngineSource() {
+/** Makes sure that headers are there, and returns their folder; with `whole`, the whole source tree. */
+export function ensureEngineSource({ whole = false } = {}) {
+  if (!whole && existsSync(join(engineHeaders, 'include', 'llama.h'))) return engineHeaders;
   if (existsSync(join(engineSource, 'include', 'llama.h'))) return engineSource;
   const parent = join(root, '.engine');
   mkdirSync(parent, { recursive: true });

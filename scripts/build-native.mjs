@@ -16,9 +16,13 @@ import { bin, fail, root, run } from './lib/run.mjs';
 function engineSettings(engine) {
   const prebuilt = engine === 'source' ? null : prebuiltEngine();
   if (prebuilt && process.platform !== 'win32') {
-    return { out: join(root, 'build'), defines: { INSTRUCTBLIP_ENGINE: 'prebuilt', INSTRUCTBLIP_ENGINE_PREBUILT: prebuilt } };
+    return {
+      out: join(root, 'build'),
+      defines: { INSTRUCTBLIP_ENGINE: 'prebuilt', INSTRUCTBLIP_ENGINE_PREBUILT: prebuilt },
+    };
   }
-  if (engine !== 'source') console.error('no built engine for this platform: building it from source (minutes, once) …');
+  if (engine !== 'source')
+    console.error('no built engine for this platform: building it from source (minutes, once) …');
   return { out: join(root, 'build', engine === 'source' ? 'source' : ''), defines: { INSTRUCTBLIP_ENGINE: 'source' } };
 }
 
@@ -41,12 +45,18 @@ function signature(defines) {
 
 function cmakeJs(command, out, defines, level) {
   const [node, file] = bin('cmake-js', 'bin/cmake-js');
-  const settings = Object.entries({ ...defines, INSTRUCTBLIP_ENGINE_SOURCE: engineSource }).map(([key, value]) => `--CD${key}=${value}`);
-  run(node, [file, command, '--log-level', level, '--out', out, '--parallel', String(availableParallelism()), ...settings], {
-    // Only the steps of the build itself are worth reading; errors come on stderr.
-    stdio: ['ignore', level === 'error' ? 'ignore' : 2, 2],
-    env: { ...process.env, CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
-  });
+  const settings = Object.entries({ ...defines, INSTRUCTBLIP_ENGINE_SOURCE: engineSource }).map(
+    ([key, value]) => `--CD${key}=${value}`,
+  );
+  run(
+    node,
+    [file, command, '--log-level', level, '--out', out, '--parallel', String(availableParallelism()), ...settings],
+    {
+      // Only the steps of the build itself are worth reading; errors come on stderr.
+      stdio: ['ignore', level === 'error' ? 'ignore' : 2, 2],
+      env: { ...process.env, CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
+    },
+  );
 }
 
 /** Only one build at a time in a folder: CMake does not guard itself. */
@@ -113,6 +123,7 @@ export async function configureForTidy(out) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [flag, value] = process.argv.slice(2);
-  if (flag !== undefined && flag !== '--engine') fail('usage: node scripts/build-native.mjs [--engine prebuilt|source]');
+  if (flag !== undefined && flag !== '--engine')
+    fail('usage: node scripts/build-native.mjs [--engine prebuilt|source]');
   console.error(await buildNative({ engine: value ?? 'prebuilt' }));
 }

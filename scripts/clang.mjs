@@ -44,7 +44,9 @@ async function tidy() {
       const { status, output } = await new Promise(resolve => {
         const child = spawn(tool('clang-tidy'), ['-p', build, '--quiet', file], { cwd: root });
         let output = '';
-        child.stdout.on('data', data => (output += data));
+        child.stdout.on('data', data => {
+          output += data;
+        });
         child.stderr.on('data', () => {});
         child.on('close', status => resolve({ status, output }));
       });

@@ -7,6 +7,7 @@ import { setup } from './setup.mjs';
 rmSync(engineHeaders, { recursive: true, force: true });
 if (process.argv[2] !== '--clean') {
   await setup();
-  for (const folder of ['include', join('ggml', 'include')]) cpSync(join(engineSource, folder), join(engineHeaders, folder), { recursive: true });
+  for (const folder of ['include', join('ggml', 'include')])
+    cpSync(join(engineSource, folder), join(engineHeaders, folder), { recursive: true });
   cpSync(join(engineSource, 'LICENSE'), join(engineHeaders, 'LICENSE'));
 }

@@ -13,12 +13,21 @@ import { bin, fail, npm, root, run } from './lib/run.mjs';
 
 /** What must be on the machine, how to ask for it, and what to say when it is not there. */
 const PREREQUISITES = [
-  { name: 'git', commands: ['git'], remedy: 'install git (Debian: apt-get install git; macOS: xcode-select --install)' },
-  { name: 'CMake', commands: ['cmake'], remedy: 'install CMake >= 3.19 (Debian: apt-get install cmake; macOS: brew install cmake)' },
+  {
+    name: 'git',
+    commands: ['git'],
+    remedy: 'install git (Debian: apt-get install git; macOS: xcode-select --install)',
+  },
+  {
+    name: 'CMake',
+    commands: ['cmake'],
+    remedy: 'install CMake >= 3.19 (Debian: apt-get install cmake; macOS: brew install cmake)',
+  },
   {
     name: 'a C++17 compiler',
     commands: [process.env.CXX, 'c++', 'g++', 'clang++', 'cl'].filter(Boolean),
-    remedy: 'install one (Debian: apt-get install g++ make; macOS: xcode-select --install; Windows: Visual Studio Build Tools)',
+    remedy:
+      'install one (Debian: apt-get install g++ make; macOS: xcode-select --install; Windows: Visual Studio Build Tools)',
   },
   {
     name: 'make or ninja',
@@ -31,19 +40,24 @@ function checkPrerequisites() {
   const major = Number(process.versions.node.split('.')[0]);
   if (major < 20) fail(`Node ${process.versions.node} is too old: install Node >= 20`);
   for (const { name, commands, remedy } of PREREQUISITES) {
-    const found = commands.length === 0 || commands.some(command => !spawnSync(command, ['--version'], { stdio: 'ignore' }).error);
+    const found =
+      commands.length === 0 || commands.some(command => !spawnSync(command, ['--version'], { stdio: 'ignore' }).error);
     if (!found) fail(`${name} is missing: ${remedy}`);
   }
 }
 
 /** npm packages exactly as the lock file says; again only when it changed. */
 function installPackages() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(root, 'node_modules', '.instructblip-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   console.error('installing npm packages (once) …');
   // No package needs its install script here: sharp and esbuild ship their binaries as packages.
-  run(npm.command, [...npm.args, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { shell: npm.shell });
+  run(npm.command, [...npm.args, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    shell: npm.shell,
+  });
   writeFileSync(stamp, lock);
 }
 

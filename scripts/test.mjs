@@ -19,8 +19,12 @@ function nativeTests({ sanitize }) {
   const flags = sanitize
     ? ['-DINSTRUCTBLIP_SANITIZE=address,undefined', '-DCMAKE_C_FLAGS_RELEASE=-O1', '-DCMAKE_CXX_FLAGS_RELEASE=-O1']
     : ['-DCMAKE_BUILD_TYPE=Release'];
-  const engineFlags = engine ? ['-DINSTRUCTBLIP_ENGINE=prebuilt', `-DINSTRUCTBLIP_ENGINE_PREBUILT=${engine}`] : ['-DINSTRUCTBLIP_ENGINE=source'];
-  run('cmake', ['-S', root, '-B', build, '-DINSTRUCTBLIP_TESTS=ON', ...engineFlags, ...flags], { stdio: ['ignore', 'ignore', 2] });
+  const engineFlags = engine
+    ? ['-DINSTRUCTBLIP_ENGINE=prebuilt', `-DINSTRUCTBLIP_ENGINE_PREBUILT=${engine}`]
+    : ['-DINSTRUCTBLIP_ENGINE=source'];
+  run('cmake', ['-S', root, '-B', build, '-DINSTRUCTBLIP_TESTS=ON', ...engineFlags, ...flags], {
+    stdio: ['ignore', 'ignore', 2],
+  });
   run('cmake', ['--build', build, '--parallel', String(availableParallelism())]);
   run('ctest', ['--test-dir', build, '--output-on-failure'], {
     stdio: ['ignore', 1, 2],

@@ -43,17 +43,28 @@ export function ensureEngineSource({ whole = false } = {}) {
   const work = mkdtempSync(join(parent, 'fetch-'));
   try {
     console.error('fetching the engine source (llama.cpp, 35 MB, once) …');
-    execFileSync(npm.command, [...npm.args, 'pack', '--silent', '--pack-destination', work, `node-llama-cpp@${ENGINE_VERSION}`], {
-      cwd: work,
-      stdio: ['ignore', 'ignore', 'inherit'],
-      shell: npm.shell,
-    });
+    execFileSync(
+      npm.command,
+      [...npm.args, 'pack', '--silent', '--pack-destination', work, `node-llama-cpp@${ENGINE_VERSION}`],
+      {
+        cwd: work,
+        stdio: ['ignore', 'ignore', 'inherit'],
+        shell: npm.shell,
+      },
+    );
     const tarball = join(work, `node-llama-cpp-${ENGINE_VERSION}.tgz`);
     const hash = createHash('sha512').update(readFileSync(tarball)).digest('base64');
     if (hash !== TARBALL_SHA512) throw new Error(`node-llama-cpp-${ENGINE_VERSION}.tgz has an unexpected hash ${hash}`);
     run('tar', ['-xzf', tarball, '-C', work, 'package/llama']);
     const checkout = join(work, 'source');
-    run('git', ['clone', '--quiet', '-c', 'advice.detachedHead=false', join(work, 'package', 'llama', 'gitRelease.bundle'), checkout]);
+    run('git', [
+      'clone',
+      '--quiet',
+      '-c',
+      'advice.detachedHead=false',
+      join(work, 'package', 'llama', 'gitRelease.bundle'),
+      checkout,
+    ]);
     renameSync(checkout, engineSource);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -4,36 +4,79 @@
  *   npm test -- --native         only the native ones        npm test -- <jest arguments>   only jest, with these arguments
  *   npm test -- --sanitize       the native ones under ASan + UBSan, with the engine built from source (minutes the first time)
  */
+import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ensureEngineSource, prebuiltEngine } from './lib/engine.mjs';
-import { bin, root, run } from './lib/run.mjs';
+import { bin, fail, root, run } from './lib/run.mjs';
 import { setup } from './setup.mjs';
 
 const args = process.argv.slice(2);
 
-function nativeTests({ sanitize }) {
-  const build = join(root, 'build', sanitize ? 'sanitize' : 'native');
-  const engine = sanitize ? null : prebuiltEngine();
-  ensureEngineSource();
-  const flags = sanitize
-    ? ['-DINSTRUCTBLIP_SANITIZE=address,undefined', '-DCMAKE_C_FLAGS_RELEASE=-O1', '-DCMAKE_CXX_FLAGS_RELEASE=-O1']
-    : ['-DCMAKE_BUILD_TYPE=Release'];
-  const engineFlags = engine
-    ? ['-DINSTRUCTBLIP_ENGINE=prebuilt', `-DINSTRUCTBLIP_ENGINE_PREBUILT=${engine}`]
-    : ['-DINSTRUCTBLIP_ENGINE=source'];
-  run('cmake', ['-S', root, '-B', build, '-DINSTRUCTBLIP_TESTS=ON', ...engineFlags, ...flags], {
-    stdio: ['ignore', 'ignore', 2],
-  });
-  run('cmake', ['--build', build, '--parallel', String(availableParallelism())]);
+/** Configures and builds one tree with the native tests, and runs them. */
+function nativeTests(build, flags, env = {}) {
+  const log = { stdio: ['ignore', 'ignore', 2] };
+  run('cmake', ['-S', root, '-B', build, '-DINSTRUCTBLIP_TESTS=ON', ...flags], log);
+  run('cmake', ['--build', build, '--parallel', String(availableParallelism())], log);
   run('ctest', ['--test-dir', build, '--output-on-failure'], {
     stdio: ['ignore', 1, 2],
-    env: {
-      ...process.env,
-      ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1',
-      UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
-    },
+    env: { ...process.env, ...env },
   });
+}
+
+function prebuiltTests() {
+  const engine = prebuiltEngine();
+  const flags = engine
+    ? ['-DINSTRUCTBLIP_ENGINE=prebuilt', `-DINSTRUCTBLIP_ENGINE_PREBUILT=${engine}`]
+    : ['-DINSTRUCTBLIP_ENGINE=source'];
+  nativeTests(join(root, 'build', 'native'), flags);
+}
+
+const SANITIZER_OPTIONS = {
+  ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1',
+  UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+};
+
+/** The native tests and the addon itself, under ASan + UBSan, on an engine that was built from source (minutes the first time). */
+function sanitizedTests() {
+  ensureEngineSource({ whole: true });
+  const build = join(root, 'build', 'sanitize');
+  const headers = join(root, 'node_modules', 'node-api-headers', 'include');
+  nativeTests(
+    build,
+    [
+      '-DINSTRUCTBLIP_ENGINE=source',
+      '-DINSTRUCTBLIP_SANITIZE=address,undefined',
+      '-DCMAKE_C_FLAGS_RELEASE=-O1',
+      '-DCMAKE_CXX_FLAGS_RELEASE=-O1',
+      `-DCMAKE_JS_INC=${headers}`,
+    ],
+    SANITIZER_OPTIONS,
+  );
+  // The same demo as with the prebuilt engine, through the sanitized addon. Node itself is not instrumented: the runtime must be loaded first,
+  // and what V8 leaves allocated at exit is not ours to report.
+  const runtime = spawnSync(process.env.CXX ?? 'c++', ['-print-file-name=libasan.so'], {
+    encoding: 'utf8',
+  }).stdout.trim();
+  const ask = env =>
+    run(
+      process.execPath,
+      [join(root, 'dist', 'cli.js'), 'ask', join(root, 'models', 'demo', 'scene.png'), 'Describe the picture.'],
+      {
+        stdio: ['ignore', 'pipe', 2],
+        encoding: 'utf8',
+        env: { ...process.env, ...env },
+      },
+    ).stdout;
+  const sanitized = ask({
+    ...SANITIZER_OPTIONS,
+    ASAN_OPTIONS: 'detect_leaks=0',
+    LD_PRELOAD: runtime,
+    INSTRUCTBLIP_ADDON: join(build, 'Release', 'instructblip.node'),
+  });
+  if (sanitized !== ask({}))
+    fail(`the sanitized source build answers ${JSON.stringify(sanitized)}, the prebuilt engine otherwise`);
+  console.log(`the source engine's addon answers like the prebuilt one: ${sanitized.trim()}`);
 }
 
 function jest(extra) {
@@ -42,10 +85,10 @@ function jest(extra) {
 }
 
 await setup();
-if (args[0] === '--sanitize') nativeTests({ sanitize: true });
-else if (args[0] === '--native') nativeTests({ sanitize: false });
+if (args[0] === '--sanitize') sanitizedTests();
+else if (args[0] === '--native') prebuiltTests();
 else if (args.length > 0) jest(args);
 else {
-  nativeTests({ sanitize: false });
+  prebuiltTests();
   jest([]);
 }

@@ -43,20 +43,17 @@ function signature(defines) {
   return hash.digest('hex');
 }
 
-function cmakeJs(command, out, defines, level) {
+function cmakeJs(command, out, defines) {
   const [node, file] = bin('cmake-js', 'bin/cmake-js');
   const settings = Object.entries({ ...defines, INSTRUCTBLIP_ENGINE_SOURCE: engineSource }).map(
     ([key, value]) => `--CD${key}=${value}`,
   );
-  run(
-    node,
-    [file, command, '--log-level', level, '--out', out, '--parallel', String(availableParallelism()), ...settings],
-    {
-      // Only the steps of the build itself are worth reading; errors come on stderr.
-      stdio: ['ignore', level === 'error' ? 'ignore' : 2, 2],
-      env: { ...process.env, CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()) },
-    },
-  );
+  run(node, [file, command, '--out', out, '--parallel', String(availableParallelism()), ...settings], {
+    // A build is read only when it failed.
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 1 << 28,
+    onFailure: result => process.stderr.write(Buffer.concat([result.stdout, result.stderr])),
+  });
 }
 
 /** Only one build at a time in a folder: CMake does not guard itself. */
@@ -107,7 +104,7 @@ export async function buildNative({ engine = 'prebuilt' } = {}) {
     if (existsSync(addon) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return addon;
     console.error('building the addon …');
     rmSync(stamp, { force: true });
-    cmakeJs('build', out, defines, 'error');
+    cmakeJs('build', out, defines);
     if (!existsSync(addon)) fail(`the build ended without ${addon}`);
     writeFileSync(stamp, wanted);
     return addon;
@@ -118,7 +115,7 @@ export async function buildNative({ engine = 'prebuilt' } = {}) {
 export async function configureForTidy(out) {
   ensureEngineSource();
   const { defines } = engineSettings('prebuilt');
-  cmakeJs('configure', out, { ...defines, INSTRUCTBLIP_TESTS: 'ON' }, 'error');
+  cmakeJs('configure', out, { ...defines, INSTRUCTBLIP_TESTS: 'ON' });
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

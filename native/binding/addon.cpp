@@ -1,0 +1,18 @@
+// The addon's entry: what src/native/addon.ts describes, put together.
+#include <napi.h>
+
+#include "cancel-token-object.h"
+#include "engine-functions.h"
+#include "environment.h"
+#include "row-functions.h"
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+    using namespace instructblip;
+    Environment::install(env);
+    exports.Set("CancelToken", CancelTokenObject::define(env));
+    define_engine_functions(env, exports);
+    define_row_functions(env, exports);
+    return exports;
+}
+
+NODE_API_MODULE(instructblip, init)

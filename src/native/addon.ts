@@ -149,8 +149,13 @@ export interface NativeTokenizeOptions {
 
 export interface NativeAddon {
   readonly CancelToken: new () => NativeCancelToken;
-  /** Verifies that the engine's symbols come from `directory`, loads its backends. Idempotent per process. @throws ENGINE_CLASH, ENGINE_LOAD_FAILED */
-  initialize(directory: string): NativeEngineInfo;
+  /** Folder with the engine's libraries that the addon was linked with. */
+  readonly linkedDirectory: string;
+  /**
+   * Verifies that the engine's symbols come from `directory`, loads its backends and the GPU modules found in `moduleDirectories`. Once per process:
+   * later calls verify, and list devices anew. @throws ENGINE_CLASH, ENGINE_LOAD_FAILED
+   */
+  initialize(directory: string, moduleDirectories: readonly string[]): NativeEngineInfo;
   /** Engine log lines for this JavaScript environment; null = none. Levels as ggml: 1 debug, 2 info, 3 warn, 4 error. */
   setLogListener(listener: ((level: number, text: string) => void) | null): void;
   /** @throws MODEL_FILE_* */
@@ -184,7 +189,12 @@ export interface NativeModel {
   /** Takes `cells` cells of the KV cache and up to `sequences` sequence ids. @throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free */
   createSession(cells: number, sequences: number): NativeSession;
   /** Runs what is named and returns the named intermediates: for tests and `inspect`. Names are those of the graphs (docs/architecture.md). */
-  trace(stage: 'vision' | 'qformer', names: readonly string[], pixels: Float32Array, ids: Int32Array): Promise<Record<string, { shape: number[]; data: Float32Array }>>;
+  trace(
+    stage: 'vision' | 'qformer',
+    names: readonly string[],
+    pixels: Float32Array,
+    ids: Int32Array,
+  ): Promise<Record<string, { shape: number[]; data: Float32Array }>>;
   dispose(): Promise<void>;
 }
 

@@ -65,14 +65,14 @@ function chooserFor(
   type: LanguageModelType,
   file: NativeGgufFile,
 ): { choose: TypeChooser; stage: 'vision' | 'language-model' } {
-  const valueOf = (key: string) => file.metadata.find(entry => entry.key === key)?.value;
-  const architecture = valueOf('general.architecture');
-  if (Number(valueOf('split.count') ?? 1) > 1)
+  const metadata = (key: string) => file.metadata.find(entry => entry.key === key)?.value;
+  const architecture = metadata('general.architecture');
+  if (Number(metadata('split.count') ?? 1) > 1)
     throw createError(
       'MODEL_FILE_UNSUPPORTED',
       `${path} is one part of a split file: join the parts with llama.cpp's llama-gguf-split --merge`,
     );
-  if (architecture === 'clip' && valueOf('clip.projector_type') === 'instructblip')
+  if (architecture === 'clip' && metadata('clip.projector_type') === 'instructblip')
     return { choose: visionChooser(type), stage: 'vision' };
   if (architecture === 'llama') return { choose: languageChooser(type, file), stage: 'language-model' };
   throw createError(

@@ -7,6 +7,7 @@ export class ByteWriter {
   private buffer = Buffer.alloc(1 << 16);
   private length = 0;
 
+  /** Makes room. It may replace `buffer`, so it comes before `buffer` is looked at. */
   private take(size: number): number {
     if (this.length + size > this.buffer.length) {
       const larger = Buffer.alloc(Math.max(this.buffer.length * 2, this.length + size));
@@ -19,21 +20,25 @@ export class ByteWriter {
   }
 
   u32(value: number): void {
-    this.buffer.writeUInt32LE(value, this.take(4));
+    const at = this.take(4);
+    this.buffer.writeUInt32LE(value, at);
   }
 
   u64(value: number): void {
-    this.buffer.writeBigUInt64LE(BigInt(value), this.take(8));
+    const at = this.take(8);
+    this.buffer.writeBigUInt64LE(BigInt(value), at);
   }
 
   string(value: string): void {
     const size = Buffer.byteLength(value);
     this.u64(size);
-    this.buffer.write(value, this.take(size));
+    const at = this.take(size);
+    this.buffer.write(value, at);
   }
 
   bytes(value: Uint8Array): void {
-    this.buffer.set(value, this.take(value.length));
+    const at = this.take(value.length);
+    this.buffer.set(value, at);
   }
 
   scalar(type: GgufValueType, value: string | number | boolean): void {
@@ -41,7 +46,6 @@ export class ByteWriter {
       this.string(String(value));
       return;
     }
-    // `take` may replace the buffer: it must come first.
     const at = this.take(SCALAR_BYTES[type as keyof typeof SCALAR_BYTES]);
     const buffer = this.buffer;
     const number = Number(value);

@@ -1,0 +1,295 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomNumbers } from './random';
+import { type Dtype, safetensors, type TestTensor } from './safetensors';
+
+/** Sizes of a tiny checkpoint; every one is different, so that a mix-up shows. */
+export interface TinySizes {
+  readonly vocabulary: number;
+  readonly hidden: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly layers: number;
+  readonly feedForward: number;
+  readonly tied: boolean;
+  readonly attentionBias: boolean;
+  readonly qkvBias: boolean;
+  readonly imageTokenId: number | undefined;
+}
+
+export const TINY: TinySizes = {
+  vocabulary: 320,
+  hidden: 64,
+  heads: 4,
+  kvHeads: 2,
+  layers: 3,
+  feedForward: 96,
+  tied: false,
+  attentionBias: false,
+  qkvBias: true,
+  imageTokenId: 301,
+};
+
+const VISION = { hidden: 48, feedForward: 80, layers: 2, heads: 3, image: 28, patch: 14 };
+const QFORMER = { vocabulary: 40, hidden: 32, feedForward: 56, layers: 3, heads: 2, positions: 24 };
+const QUERIES = 5;
+
+export function configJson(sizes: TinySizes): Record<string, unknown> {
+  return {
+    model_type: 'instructblip',
+    num_query_tokens: QUERIES,
+    ...(sizes.imageTokenId === undefined ? {} : { image_token_index: sizes.imageTokenId }),
+    vision_config: {
+      hidden_size: VISION.hidden,
+      intermediate_size: VISION.feedForward,
+      num_hidden_layers: VISION.layers,
+      num_attention_heads: VISION.heads,
+      image_size: VISION.image,
+      patch_size: VISION.patch,
+      layer_norm_eps: 2e-6,
+      qkv_bias: sizes.qkvBias,
+    },
+    qformer_config: {
+      vocab_size: QFORMER.vocabulary,
+      hidden_size: QFORMER.hidden,
+      intermediate_size: QFORMER.feedForward,
+      num_hidden_layers: QFORMER.layers,
+      num_attention_heads: QFORMER.heads,
+      max_position_embeddings: QFORMER.positions,
+      cross_attention_frequency: 2,
+    },
+    text_config: {
+      model_type: 'llama',
+      vocab_size: sizes.vocabulary,
+      hidden_size: sizes.hidden,
+      intermediate_size: sizes.feedForward,
+      num_hidden_layers: sizes.layers,
+      num_attention_heads: sizes.heads,
+      num_key_value_heads: sizes.kvHeads,
+      tie_word_embeddings: sizes.tied,
+      attention_bias: sizes.attentionBias,
+      max_position_embeddings: 128,
+      bos_token_id: 0,
+      eos_token_id: 1,
+      pad_token_id: 300,
+    },
+  };
+}
+
+const linear = (name: string, outputs: number, inputs: number): [string, number[]][] => [
+  [`${name}.weight`, [outputs, inputs]],
+  [`${name}.bias`, [outputs]],
+];
+const norm = (name: string, size: number): [string, number[]][] => [
+  [`${name}.weight`, [size]],
+  [`${name}.bias`, [size]],
+];
+
+function visionShapes(sizes: TinySizes): [string, number[]][] {
+  const { hidden: H, feedForward: F, patch: P } = VISION;
+  const root = 'vision_model.embeddings';
+  const shapes: [string, number[]][] = [
+    [`${root}.class_embedding`, [1, 1, H]],
+    [`${root}.position_embedding`, [1, 5, H]],
+    [`${root}.patch_embedding.weight`, [H, 3, P, P]],
+    [`${root}.patch_embedding.bias`, [H]],
+    ...norm('vision_model.post_layernorm', H),
+  ];
+  for (let i = 0; i < VISION.layers; i++) {
+    const layer = `vision_model.encoder.layers.${i}`;
+    const qkv = linear(`${layer}.self_attn.qkv`, 3 * H, H);
+    shapes.push(
+      ...(sizes.qkvBias ? qkv : qkv.slice(0, 1)),
+      ...linear(`${layer}.self_attn.projection`, H, H),
+      ...norm(`${layer}.layer_norm1`, H),
+      ...norm(`${layer}.layer_norm2`, H),
+      ...linear(`${layer}.mlp.fc1`, F, H),
+      ...linear(`${layer}.mlp.fc2`, H, F),
+    );
+  }
+  return shapes;
+}
+
+function qformerShapes(sizes: TinySizes): [string, number[]][] {
+  const { hidden: D, feedForward: G, vocabulary, positions } = QFORMER;
+  const shapes: [string, number[]][] = [
+    ['query_tokens', [1, QUERIES, D]],
+    ['qformer.embeddings.word_embeddings.weight', [vocabulary, D]],
+    ['qformer.embeddings.position_embeddings.weight', [positions, D]],
+    ...norm('qformer.embeddings.layernorm', D),
+    ...linear('language_projection', sizes.hidden, D),
+  ];
+  for (let i = 0; i < QFORMER.layers; i++) {
+    const layer = `qformer.encoder.layer.${i}`;
+    for (const [part, keySize] of [
+      ['attention', D],
+      ['crossattention', VISION.hidden],
+    ] as const) {
+      if (part === 'crossattention' && i % 2 !== 0) continue;
+      shapes.push(
+        ...linear(`${layer}.${part}.attention.query`, D, D),
+        ...linear(`${layer}.${part}.attention.key`, D, keySize),
+        ...linear(`${layer}.${part}.attention.value`, D, keySize),
+        ...linear(`${layer}.${part}.output.dense`, D, D),
+        ...norm(`${layer}.${part}.output.LayerNorm`, D),
+      );
+    }
+    for (const half of ['', '_query']) {
+      shapes.push(
+        ...linear(`${layer}.intermediate${half}.dense`, G, D),
+        ...linear(`${layer}.output${half}.dense`, D, G),
+        ...norm(`${layer}.output${half}.LayerNorm`, D),
+      );
+    }
+  }
+  return shapes;
+}
+
+function llamaShapes(sizes: TinySizes): [string, number[]][] {
+  const { hidden: H, feedForward: F, vocabulary: V } = sizes;
+  const keys = (H / sizes.heads) * sizes.kvHeads;
+  const root = 'language_model.model';
+  const shapes: [string, number[]][] = [
+    [`${root}.embed_tokens.weight`, [V, H]],
+    [`${root}.norm.weight`, [H]],
+  ];
+  if (!sizes.tied) shapes.push(['language_model.lm_head.weight', [V, H]]);
+  for (let i = 0; i < sizes.layers; i++) {
+    const layer = `${root}.layers.${i}`;
+    for (const [part, rows] of [
+      ['q', H],
+      ['k', keys],
+      ['v', keys],
+      ['o', H],
+    ] as const) {
+      const both = linear(`${layer}.self_attn.${part}_proj`, rows, H);
+      shapes.push(...(sizes.attentionBias ? both : both.slice(0, 1)));
+    }
+    shapes.push(
+      [`${layer}.mlp.gate_proj.weight`, [F, H]],
+      [`${layer}.mlp.up_proj.weight`, [F, H]],
+      [`${layer}.mlp.down_proj.weight`, [H, F]],
+      [`${layer}.input_layernorm.weight`, [H]],
+      [`${layer}.post_attention_layernorm.weight`, [H]],
+    );
+  }
+  return shapes;
+}
+
+/** Tensors of a checkpoint by HF name. Values are multiples of 1/64: F32, F16 and BF16 hold them exactly. */
+export function tinyTensors(sizes: TinySizes, seed = 1): Map<string, TestTensor> {
+  const random = randomNumbers(seed);
+  const shapes = [...visionShapes(sizes), ...qformerShapes(sizes), ...llamaShapes(sizes)];
+  return new Map(
+    shapes.map(([name, shape]) => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      return [name, { shape, values: Float32Array.from({ length: size }, () => Math.round(random() * 63) / 64) }];
+    }),
+  );
+}
+
+// --- tokenizers ---------------------------------------------------------------------------------------------------------------------------
+
+const SPACE = '\u2581';
+const bytePieces = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`);
+// After SentencePiece's special and byte pieces: merged pieces in merge order (with one of spaces alone), then single characters.
+const MERGED = [`${SPACE}${SPACE}`, `${SPACE}a`, 'bc', `${SPACE}abc`, 'abc'];
+const CHARACTERS = [SPACE, 'a', 'b', 'c'];
+const MERGES = [`${SPACE} a`, 'b c', `${SPACE}a bc`, 'a bc', `${SPACE} ${SPACE}`];
+export const PIECES = ['<unk>', '<s>', '</s>', ...bytePieces, ...MERGED, ...CHARACTERS];
+
+const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
+const field = (id: number, bytes: Uint8Array): number[] => [(id << 3) | 2, ...varint(bytes.length), ...bytes];
+
+function scoreOf(text: string, id: number): number {
+  if (id < 259) return 0;
+  return text.replaceAll(SPACE, '') === '' ? -1e9 : 259 - id;
+}
+
+/** A SentencePiece model of the pieces, written by hand. */
+export function sentencePieceModel(modelType = 2): Buffer {
+  const pieces = PIECES.flatMap((text, id) => {
+    const type = id === 0 ? 2 : id < 3 ? 3 : id < 259 ? 6 : 1;
+    const score = Buffer.alloc(4);
+    score.writeFloatLE(scoreOf(text, id));
+    const body = [...field(1, Buffer.from(text)), (2 << 3) | 5, ...score, 3 << 3, type];
+    return field(1, Uint8Array.from(body));
+  });
+  return Buffer.from([...pieces, ...field(2, Uint8Array.of(3 << 3, modelType))]);
+}
+
+/** The same vocabulary as HF's fast tokenizer saves it. */
+export function tokenizerJson(): Record<string, unknown> {
+  const special = (content: string, id: number) => ({ id, content, special: true, normalized: false });
+  return {
+    added_tokens: [
+      special('<unk>', 0),
+      special('<s>', 1),
+      special('</s>', 2),
+      special('[PAD]', 300),
+      special('<image>', 301),
+    ],
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'Prepend', prepend: SPACE },
+        { type: 'Replace', pattern: { String: ' ' }, content: SPACE },
+      ],
+    },
+    pre_tokenizer: null,
+    model: {
+      type: 'BPE',
+      unk_token: '<unk>',
+      byte_fallback: true,
+      vocab: Object.fromEntries(PIECES.map((text, id) => [text, id])),
+      merges: MERGES,
+    },
+  };
+}
+
+export const QFORMER_WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'what', 'is', 'this', '##s', '?'];
+
+// --- folder -------------------------------------------------------------------------------------------------------------------------------
+
+export interface CheckpointFilesOptions {
+  readonly sizes?: Partial<TinySizes>;
+  readonly dtype?: Dtype;
+  readonly seed?: number;
+  /** Leave the weights to the test. */
+  readonly withoutWeights?: boolean;
+}
+
+export const json = (value: unknown): string => JSON.stringify(value, null, 1);
+
+/** A hub-layout folder with a random checkpoint of tiny sizes, both tokenizer sources, and everything that the converter reads. */
+export function makeCheckpoint(options: CheckpointFilesOptions = {}): string {
+  const sizes = { ...TINY, ...options.sizes };
+  const folder = mkdtempSync(join(tmpdir(), 'instructblip-checkpoint-'));
+  const qformer = join(folder, 'qformer_tokenizer');
+  mkdirSync(qformer);
+  const files: Record<string, string | Buffer> = {
+    'config.json': json(configJson(sizes)),
+    'preprocessor_config.json': json({ size: { height: 28, width: 28 }, image_mean: [0.5, 0.25, 0.125] }),
+    'tokenizer.model': sentencePieceModel(),
+    'tokenizer.json': json(tokenizerJson()),
+    'tokenizer_config.json': json({
+      tokenizer_class: 'LlamaTokenizer',
+      bos_token: '</s>',
+      eos_token: '</s>',
+      unk_token: '</s>',
+    }),
+    'special_tokens_map.json': json({ bos_token: '</s>', eos_token: '</s>', unk_token: '</s>', pad_token: '[PAD]' }),
+    'added_tokens.json': json({ '[PAD]': 300, '<image>': 301 }),
+    'qformer_tokenizer/vocab.txt': `${QFORMER_WORDS.join('\n')}\n`,
+    'qformer_tokenizer/tokenizer_config.json': json({ do_lower_case: true, bos_token: '[DEC]' }),
+    'qformer_tokenizer/added_tokens.json': json({ '[DEC]': 10 }),
+  };
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  if (!options.withoutWeights)
+    writeFileSync(
+      join(folder, 'model.safetensors'),
+      safetensors(tinyTensors(sizes, options.seed), options.dtype ?? 'F32'),
+    );
+  return folder;
+}

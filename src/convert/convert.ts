@@ -70,7 +70,7 @@ async function planFiles(
   files: CheckpointFiles,
   { name, languageModelType, visionType }: Settings,
 ): Promise<{ vision: GgufPlan; languageModel: GgufPlan }> {
-  const vocabulary = await readLanguageVocabulary(checkpoint, config.text.vocabSize);
+  const vocabulary = await readLanguageVocabulary(checkpoint, config.text.vocabSize, config.imageTokenId);
   const qformerVocabulary = await readQFormerVocabulary(checkpoint, config.qformer.vocabSize);
   const visionRules = [...visionTensors(config.vision), ...qformerTensors(config)];
   const languageRules = llamaTensors(config.text);

@@ -26,7 +26,7 @@ const UNUSED_SCORE = -10000;
 const LLAMA_SPECIAL_TOKENS = { bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>' };
 
 /** Puts added tokens at their ids, gives the next free ids to special tokens that have none, and fills up with unused tokens. */
-function complete(base: BaseVocabulary, special: SpecialTokens, rows: number): VocabularyToken[] {
+function complete(base: BaseVocabulary, special: SpecialTokens, rows: number, imageTokenId: number): VocabularyToken[] {
   const tokens: (VocabularyToken | undefined)[] = [...base.tokens];
   for (const { id, content, special: control } of special.added) {
     const known = base.tokens[id];
@@ -36,7 +36,8 @@ function complete(base: BaseVocabulary, special: SpecialTokens, rows: number): V
     }
     // A tokenizer may know more tokens than the model has rows: those can never be used.
     if (id >= rows) continue;
-    const type = control ? TOKEN_TYPES.control : TOKEN_TYPES.userDefined;
+    // The image token is special even where old files do not say so: a user's text must never become one.
+    const type = control || id === imageTokenId ? TOKEN_TYPES.control : TOKEN_TYPES.userDefined;
     tokens[id] = { text: content, score: ADDED_SCORE, type };
   }
   const texts = new Set(tokens.map(token => token?.text));
@@ -89,9 +90,14 @@ async function readBase(folder: string): Promise<{ base: BaseVocabulary; special
 /**
  * Reads the language model's tokenizer: `tokenizer.model` or, without it, `tokenizer.json`; with the JSON files around them.
  * @param rows rows of the embedding: the vocabulary is filled up to them
+ * @param imageTokenId -1 = none
  * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED
  */
-export async function readLanguageVocabulary(folder: string, rows: number): Promise<LanguageVocabulary> {
+export async function readLanguageVocabulary(
+  folder: string,
+  rows: number,
+  imageTokenId: number,
+): Promise<LanguageVocabulary> {
   const { base, special } = await readBase(folder);
   if (base.tokens.length > rows) {
     throw createError(
@@ -99,7 +105,7 @@ export async function readLanguageVocabulary(folder: string, rows: number): Prom
       `the tokenizer has ${base.tokens.length} tokens, the model ${rows} (config.json: text_config.vocab_size)`,
     );
   }
-  const tokens = complete(base, special, rows);
+  const tokens = complete(base, special, rows, imageTokenId);
   checkComplete(tokens);
   const idOf = (text: string | undefined): number => tokens.findIndex(token => token.text === text);
   return {

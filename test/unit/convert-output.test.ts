@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { convert } from '../../src/convert/convert';
-import { makeCheckpoint } from './support/checkpoint';
+import { convert } from '../../src/convert/convert.js';
+import { makeCheckpoint } from './support/checkpoint.js';
 
 let checkpoint: string;
 let out: string;

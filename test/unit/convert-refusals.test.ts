@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConvertOptions, convert } from '../../src/convert/convert';
+import { type ConvertOptions, convert } from '../../src/convert/convert.js';
 import {
   configJson,
   json,
@@ -10,8 +10,8 @@ import {
   TINY,
   tinyTensors,
   tokenizerJson,
-} from './support/checkpoint';
-import { safetensors, type TestTensor, writeShards } from './support/safetensors';
+} from './support/checkpoint.js';
+import { safetensors, type TestTensor, writeShards } from './support/safetensors.js';
 
 const folders: string[] = [];
 afterAll(() => {

@@ -1,10 +1,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConvertOptions, convert } from '../../src/convert/convert';
-import { makeCheckpoint, QFORMER_WORDS, TINY, type TinySizes, tinyTensors } from './support/checkpoint';
-import { floatsOf, readTestGguf } from './support/gguf';
-import { writeShards } from './support/safetensors';
+import { type ConvertOptions, convert } from '../../src/convert/convert.js';
+import { makeCheckpoint, QFORMER_WORDS, TINY, type TinySizes, tinyTensors } from './support/checkpoint.js';
+import { floatsOf, readTestGguf } from './support/gguf.js';
+import { writeShards } from './support/safetensors.js';
 
 const folders: string[] = [];
 const keep = (folder: string): string => {

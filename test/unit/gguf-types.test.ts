@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { languageTensorType, visionMatrixType } from '../../src/convert/type-policy';
-import { layoutGguf, string, u32 } from '../../src/gguf/gguf-header';
-import { type LanguageModelType, parseFileType, VISION_TYPES } from '../../src/gguf/tensor-types';
+import { languageTensorType, visionMatrixType } from '../../src/convert/type-policy.js';
+import { layoutGguf, string, u32 } from '../../src/gguf/gguf-header.js';
+import { type LanguageModelType, parseFileType, VISION_TYPES } from '../../src/gguf/tensor-types.js';
 
 interface Mixture {
   layers: number;

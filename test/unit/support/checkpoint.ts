@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomNumbers } from './random';
-import { type Dtype, safetensors, type TestTensor } from './safetensors';
+import { randomNumbers } from './random.js';
+import { type Dtype, safetensors, type TestTensor } from './safetensors.js';
 
 /** Sizes of a tiny checkpoint; every one is different, so that a mix-up shows. */
 export interface TinySizes {
@@ -177,12 +177,18 @@ function llamaShapes(sizes: TinySizes): [string, number[]][] {
   return shapes;
 }
 
+/** Names and shapes of all tensors, as HF has them. */
+export const tinyShapes = (sizes: TinySizes): [string, number[]][] => [
+  ...visionShapes(sizes),
+  ...qformerShapes(sizes),
+  ...llamaShapes(sizes),
+];
+
 /** Tensors of a checkpoint by HF name. Values are multiples of 1/64: F32, F16 and BF16 hold them exactly. */
 export function tinyTensors(sizes: TinySizes, seed = 1): Map<string, TestTensor> {
   const random = randomNumbers(seed);
-  const shapes = [...visionShapes(sizes), ...qformerShapes(sizes), ...llamaShapes(sizes)];
   return new Map(
-    shapes.map(([name, shape]) => {
+    tinyShapes(sizes).map(([name, shape]) => {
       const size = shape.reduce((product, length) => product * length, 1);
       return [name, { shape, values: Float32Array.from({ length: size }, () => Math.round(random() * 63) / 64) }];
     }),

@@ -1,0 +1,73 @@
+import type { Compat } from './compat.js';
+
+/** A user's own logits processor: gets the tokens so far and one row of raw scores [V]; changes it in place or returns another row of the same length. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a processor that only changes its argument returns nothing
+export type UserLogitsProcessor = (tokens: readonly number[], scores: Float32Array) => Float32Array | void;
+
+/**
+ * How tokens are chosen and when the answer ends. Names follow Hugging Face in camelCase. Every option takes effect or throws `OptionError`.
+ * Without sampling options the best token is taken at each step (greedy search), which is deterministic.
+ */
+export interface GenerateOptions {
+  /** Most tokens of the answer, at least 1. Default 256, or less where the context has less room. Excludes `maxLength`. */
+  maxNewTokens?: number;
+  /** Stop ids are impossible before this many tokens. Default 0. */
+  minNewTokens?: number;
+  /** HF's total length: counts the tokens that processors see before the answer too (`compat`: one under 'hf-4.34', none otherwise). */
+  maxLength?: number;
+  /** As `minNewTokens`, counted as `maxLength` counts. Default 0. */
+  minLength?: number;
+  /** Sample instead of taking the best token. Default: true when a sampling option (temperature … etaCutoff) is given. `false` switches those off, as in HF. */
+  doSample?: boolean;
+  /** Divides the logits, > 0. Default 1. For greedy search leave it out. */
+  temperature?: number;
+  /** Keep the k best tokens; 0 = all. Default 0; under `compat: 'hf-4.34'` 50, as HF does without saying. */
+  topK?: number;
+  /** Nucleus: keep the best tokens whose probabilities reach this, 0..1. Default 1 = all. */
+  topP?: number;
+  /** Keep tokens with at least this share of the best one's probability, 0..1. Default 0 = all. */
+  minP?: number;
+  /** Locally typical sampling: mass in (0, 1]. Default 1 = all. */
+  typicalP?: number;
+  /** Drop tokens less probable than this, 0..1 (exclusive). Default 0 = none. */
+  epsilonCutoff?: number;
+  /** Eta sampling, 0..1 (exclusive). Default 0 = off. */
+  etaCutoff?: number;
+  /** Seed of sampling: integer, 0 to 2^53 - 1. The same seed, model file and machine give the same text. Default: a random one. */
+  seed?: number;
+  /** Divides positive and multiplies negative scores of tokens already in the context, > 0. Default 1 = off. */
+  repetitionPenalty?: number;
+  /** No sequence of this many tokens appears twice. Default 0 = off. */
+  noRepeatNgramSize?: number;
+  /** Token sequences that must not appear. */
+  badWordsIds?: readonly (readonly number[])[];
+  /** Pairs [token sequence, bias]: added to the score of the sequence's last token when the rest stands before it. */
+  sequenceBias?: readonly (readonly [readonly number[], number])[];
+  /** Tokens that are never chosen. */
+  suppressTokens?: readonly number[];
+  /** Tokens that are not chosen first. */
+  beginSuppressTokens?: readonly number[];
+  /** Token that must come first. */
+  forcedBosTokenId?: number;
+  /** Token or tokens, one of which must come last when the length limit is reached. */
+  forcedEosTokenId?: number | readonly number[];
+  /** [start, factor]: after `start` tokens stop ids gain weight by factor^n. */
+  exponentialDecayLengthPenalty?: readonly [number, number];
+  /** Log-softmax after all processors. Default false. */
+  renormalizeLogits?: boolean;
+  /** NaN becomes 0 and infinity the largest float. Default false. */
+  removeInvalidValues?: boolean;
+  /** Ids that end the answer, in place of those that `compat` names; [] = none. */
+  eosTokenId?: number | readonly number[];
+  /** BOS id that `compat: 'hf-4.34'` puts before the answer for processors. Default: the checkpoint's. */
+  bosTokenId?: number;
+  /** Texts that end the answer; found across token boundaries. The answer's text ends before the stop string, its `tokens` include it. */
+  stopStrings?: string | readonly string[];
+  /** Run after the built-in processors, before the sampling filters. */
+  logitsProcessors?: readonly UserLogitsProcessor[];
+  /**
+   * 'hf-4.34': the stop ids (checkpoint's own only), the context of processors and the defaults of transformers 4.34 (docs: src/generation/compat.ts).
+   * Default: stop at the checkpoint's ids and at the vocabulary's `</s>`; processors see the generated tokens only.
+   */
+  compat?: Compat;
+}

@@ -1,0 +1,195 @@
+/** From validated options and the model's facts to what the loop does: defaults are filled in here and nowhere else. */
+import { OptionError } from '../errors.js';
+import { COMPAT_PRESETS, type CompatPreset } from './compat.js';
+import type { GenerateOptions, UserLogitsProcessor } from './generate-options.js';
+import type { SequenceBias } from './sequence-bias.js';
+import { shown } from './validate-options.js';
+
+export const DEFAULT_MAX_NEW_TOKENS = 256;
+
+/** What generation needs to know of a model. */
+export interface ModelFacts {
+  readonly vocabularySize: number;
+  /** The checkpoint's BOS, -1 = none. */
+  readonly bosTokenId: number;
+  /** The checkpoint's stop ids. */
+  readonly eosTokenIds: readonly number[];
+  /** The vocabulary's `</s>`, -1 = none. */
+  readonly vocabularyEosTokenId: number;
+}
+
+/** Everything interpreted: no field is optional, "off" is a value. */
+export interface GenerationSettings {
+  /** Tokens that processors see before the first generated one. */
+  readonly contextPrefix: readonly number[];
+  readonly maxNewTokens: number;
+  /** Whether the caller set the limit; a default may be lowered to fit the context. */
+  readonly maxNewTokensGiven: boolean;
+  readonly minNewTokens: number;
+  readonly minLength: number;
+  readonly stopIds: readonly number[];
+  readonly stopStrings: readonly string[];
+  readonly doSample: boolean;
+  readonly seed: number;
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly typicalP: number;
+  readonly epsilonCutoff: number;
+  readonly etaCutoff: number;
+  /** Tokens that every sampling filter must leave. */
+  readonly minTokensToKeep: number;
+  readonly repetitionPenalty: number;
+  readonly noRepeatNgramSize: number;
+  readonly badWordsIds: readonly (readonly number[])[];
+  readonly sequenceBias: readonly SequenceBias[];
+  readonly suppressTokens: readonly number[];
+  readonly beginSuppressTokens: readonly number[];
+  readonly forcedBosTokenId: number | null;
+  readonly forcedEosTokenIds: readonly number[];
+  readonly exponentialDecay: { readonly start: number; readonly factor: number } | null;
+  readonly renormalizeLogits: boolean;
+  readonly removeInvalidValues: boolean;
+  readonly userProcessors: readonly UserLogitsProcessor[];
+}
+
+/** Options that make a call sample when `doSample` is not given. */
+const SAMPLING_OPTIONS = ['temperature', 'topK', 'topP', 'minP', 'typicalP', 'epsilonCutoff', 'etaCutoff'] as const;
+
+const asList = <T>(value: T | readonly T[] | undefined): readonly T[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value as T];
+
+const randomSeed = (): number => Math.floor(Math.random() * 2 ** 53);
+
+/**
+ * Interprets options that `validateGenerateOptions` let through.
+ * @throws OPTION_INVALID for combinations that cannot be met and ids outside the vocabulary
+ */
+export function interpretOptions(options: GenerateOptions, model: ModelFacts): GenerationSettings {
+  checkIds(options, model.vocabularySize);
+  const preset = COMPAT_PRESETS[options.compat ?? 'ask'];
+  const contextPrefix = prefixOf(preset, options, model);
+  const settings: GenerationSettings = {
+    contextPrefix,
+    ...lengthsOf(options, contextPrefix.length),
+    stopIds: stopIdsOf(preset, options, model),
+    stopStrings: asList(options.stopStrings),
+    ...samplingOf(options, preset),
+    repetitionPenalty: options.repetitionPenalty ?? 1,
+    noRepeatNgramSize: options.noRepeatNgramSize ?? 0,
+    badWordsIds: options.badWordsIds ?? [],
+    sequenceBias: biasesOf(options),
+    suppressTokens: options.suppressTokens ?? [],
+    beginSuppressTokens: options.beginSuppressTokens ?? [],
+    forcedBosTokenId: options.forcedBosTokenId ?? null,
+    forcedEosTokenIds: asList(options.forcedEosTokenId),
+    exponentialDecay: decayOf(options),
+    renormalizeLogits: options.renormalizeLogits ?? false,
+    removeInvalidValues: options.removeInvalidValues ?? false,
+    userProcessors: options.logitsProcessors ?? [],
+  };
+  checkCombinations(options, settings);
+  return settings;
+}
+
+/** The same settings with another limit: a default that had to be lowered to fit the context. */
+export const withMaxNewTokens = (settings: GenerationSettings, maxNewTokens: number): GenerationSettings => ({
+  ...settings,
+  maxNewTokens,
+});
+
+function lengthsOf(options: GenerateOptions, prefixLength: number) {
+  if (options.maxLength !== undefined && options.maxNewTokens !== undefined) {
+    throw new OptionError('OPTION_INVALID', 'maxLength and maxNewTokens exclude each other: give one of them');
+  }
+  const limit = options.maxLength === undefined ? options.maxNewTokens : options.maxLength - prefixLength;
+  return {
+    maxNewTokens: limit ?? DEFAULT_MAX_NEW_TOKENS,
+    maxNewTokensGiven: limit !== undefined,
+    minNewTokens: options.minNewTokens ?? 0,
+    minLength: options.minLength ?? 0,
+  };
+}
+
+function samplingOf(options: GenerateOptions, preset: CompatPreset) {
+  return {
+    doSample: options.doSample ?? SAMPLING_OPTIONS.some(name => options[name] !== undefined),
+    seed: options.seed ?? randomSeed(),
+    temperature: options.temperature ?? 1,
+    topK: options.topK ?? preset.defaultTopK,
+    topP: options.topP ?? 1,
+    minP: options.minP ?? 0,
+    typicalP: options.typicalP ?? 1,
+    epsilonCutoff: options.epsilonCutoff ?? 0,
+    etaCutoff: options.etaCutoff ?? 0,
+    minTokensToKeep: 1,
+  };
+}
+
+function prefixOf(preset: CompatPreset, options: GenerateOptions, model: ModelFacts): readonly number[] {
+  if (preset.contextPrefix === 'none') {
+    if (options.bosTokenId === undefined) return [];
+    throw new OptionError('OPTION_INVALID', "bosTokenId has a meaning only together with compat: 'hf-4.34'");
+  }
+  const bos = options.bosTokenId ?? model.bosTokenId;
+  if (bos >= 0) return [bos];
+  throw new OptionError('OPTION_INVALID', "compat: 'hf-4.34' needs bosTokenId, because the checkpoint names none");
+}
+
+function stopIdsOf(preset: CompatPreset, options: GenerateOptions, model: ModelFacts): readonly number[] {
+  if (options.eosTokenId !== undefined) return [...new Set(asList(options.eosTokenId))];
+  const ids = [...model.eosTokenIds];
+  if (preset.stopIds === 'checkpoint-and-vocabulary') ids.push(model.vocabularyEosTokenId);
+  return [...new Set(ids.filter(id => id >= 0 && id < model.vocabularySize))];
+}
+
+function biasesOf(options: GenerateOptions): readonly SequenceBias[] {
+  // As HF's dictionary: of two entries for the same sequence the last one counts.
+  const bySequence = new Map((options.sequenceBias ?? []).map(([ids, bias]) => [ids.join(), { ids, bias }]));
+  return [...bySequence.values()];
+}
+
+function decayOf(options: GenerateOptions): GenerationSettings['exponentialDecay'] {
+  const pair = options.exponentialDecayLengthPenalty;
+  return pair === undefined ? null : { start: pair[0], factor: pair[1] };
+}
+
+function checkIds(options: GenerateOptions, vocabularySize: number): void {
+  const named: Record<string, readonly number[]> = {
+    badWordsIds: (options.badWordsIds ?? []).flat(),
+    sequenceBias: (options.sequenceBias ?? []).flatMap(([ids]) => ids),
+    suppressTokens: options.suppressTokens ?? [],
+    beginSuppressTokens: options.beginSuppressTokens ?? [],
+    forcedBosTokenId: asList(options.forcedBosTokenId),
+    forcedEosTokenId: asList(options.forcedEosTokenId),
+    eosTokenId: asList(options.eosTokenId),
+    bosTokenId: asList(options.bosTokenId),
+  };
+  for (const [name, ids] of Object.entries(named)) {
+    const outside = ids.find(id => id >= vocabularySize);
+    if (outside !== undefined) {
+      throw new OptionError(
+        'OPTION_INVALID',
+        `${name} names token ${outside}, but the vocabulary has ${vocabularySize} tokens`,
+      );
+    }
+  }
+}
+
+function checkCombinations(options: GenerateOptions, settings: GenerationSettings): void {
+  const total = settings.contextPrefix.length + settings.maxNewTokens;
+  if (settings.maxNewTokens < 1) {
+    throw new OptionError(
+      'OPTION_INVALID',
+      `maxLength must leave room for an answer, but is ${shown(options.maxLength)}`,
+    );
+  }
+  if (settings.minNewTokens > settings.maxNewTokens || settings.minLength > total) {
+    const name = settings.minNewTokens > settings.maxNewTokens ? 'minNewTokens' : 'minLength';
+    throw new OptionError(
+      'OPTION_INVALID',
+      `${name} = ${shown(options[name])} is more than the longest answer (${settings.maxNewTokens} tokens)`,
+    );
+  }
+}

@@ -1,0 +1,36 @@
+/** InstructBLIP for Node.js and Electron: public exports and nothing else. */
+export type { ConversionOptions, ConversionProgress } from './convert/conversion-options.js';
+export { type ConvertOptions, type ConvertResult, convert } from './convert/convert.js';
+export { type QuantizeOptions, quantize } from './convert/quantize.js';
+export {
+  ConfigError,
+  ContextLengthError,
+  DeviceError,
+  DisposedError,
+  type ErrorCode,
+  ImageError,
+  InstructBlipError,
+  ModelFileError,
+  OptionError,
+  OutOfMemoryError,
+} from './errors.js';
+export type { Compat } from './generation/compat.js';
+export type { FinishReason, GeneratedToken } from './generation/generate-loop.js';
+export type { GenerateOptions, UserLogitsProcessor } from './generation/generate-options.js';
+export { LANGUAGE_MODEL_TYPES, type LanguageModelType, VISION_TYPES, type VisionType } from './gguf/tensor-types.js';
+export type { Answer, Timings, Usage } from './model/answer.js';
+export type { AskOptions } from './model/ask-options.js';
+export { demoModelFolder } from './model/demo-model.js';
+export type { ImageFeatures } from './model/image-features.js';
+export {
+  type InspectedFile,
+  type InspectedTensor,
+  type InspectedValue,
+  type Inspection,
+  inspectModel,
+} from './model/inspect.js';
+export { InstructBlip, type ModelInfo } from './model/instruct-blip.js';
+export type { EngineLogLine, LoadOptions, LoadProgress } from './model/load-options.js';
+export type { ModelSource } from './model/model-files.js';
+export type { KvCacheType } from './native/addon.js';
+export type { ImageInput } from './processor/image-input.js';

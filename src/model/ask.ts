@@ -1,0 +1,165 @@
+import { createError } from '../errors.js';
+import { type GenerationState, generate, type LogitsSource, newGenerationState } from '../generation/generate-loop.js';
+import { type GenerationSettings, interpretOptions, withMaxNewTokens } from '../generation/generation-settings.js';
+import type { TokenText } from '../generation/text-stream.js';
+import { nativeCall, nativeWork } from '../native/native-call.js';
+import type { ImageInput } from '../processor/image-input.js';
+import type { AdmissionQueue } from './admission-queue.js';
+import { type Answer, StageClock } from './answer.js';
+import type { AskOptions, DeliveryOptions } from './ask-options.js';
+import { validateAskOptions } from './ask-options.js';
+import { ImageFeatures } from './image-features.js';
+import { fitQFormer } from './instruction.js';
+import { linkSignals } from './linked-signal.js';
+import type { ModelParts } from './model-parts.js';
+
+/** What all calls of one model share. */
+export interface Engine extends ModelParts {
+  readonly queue: AdmissionQueue;
+  readonly tokenText: (id: number) => TokenText;
+  /** Aborts when the model is disposed. */
+  readonly lifetime: AbortSignal;
+  /** Whose image features these are. */
+  readonly owner: object;
+}
+
+/** One call, from picture and question to the answer. The order of the stages is the order of the functions below. */
+export async function ask(
+  engine: Engine,
+  image: ImageInput | ImageFeatures,
+  question: string,
+  options: AskOptions,
+): Promise<Answer> {
+  const { delivery, generate: generateOptions } = validateAskOptions(options);
+  const clock = new StageClock();
+  const prompt = promptOf(engine, question);
+  const settings = fitContext(engine, prompt.ids.length, interpretOptions(generateOptions, engine.model.info));
+  const state = newGenerationState();
+  const { signal, unlink } = linkSignals(delivery.signal, engine.lifetime);
+  try {
+    await answer({ engine, clock, settings, delivery, signal, state }, image, prompt);
+  } catch (error) {
+    engine.lifetime.throwIfAborted();
+    if (!delivery.signal?.aborted) throw error;
+    if (!delivery.stopOnAbort) throw delivery.signal.reason;
+  } finally {
+    unlink();
+  }
+  return {
+    text: state.text,
+    tokens: state.tokens,
+    finishReason: state.finishReason,
+    usage: {
+      imageTokens: engine.model.info.imageTokens,
+      promptTokens: prompt.ids.length,
+      generatedTokens: state.tokens.length,
+    },
+    timings: clock.timings(),
+  };
+}
+
+/** `encodeImage`, and the first half of `ask`. */
+export async function encodeImage(
+  engine: Engine,
+  image: ImageInput | ImageFeatures,
+  clock: StageClock,
+  signal: AbortSignal,
+): Promise<ImageFeatures> {
+  if (image instanceof ImageFeatures) {
+    ImageFeatures.dataOf(image, engine.owner);
+    return image;
+  }
+  const pixels = await clock.measure('preprocess', () => engine.prepareImage(image, signal));
+  signal.throwIfAborted();
+  const data = await clock.measure('vision', () =>
+    nativeWork(engine.addon, signal, cancel => engine.model.encodeImage(pixels, cancel)),
+  );
+  return new ImageFeatures(engine.owner, data, [engine.model.info.visionTokens, engine.model.info.visionHiddenSize]);
+}
+
+interface Prompt {
+  /** Of the language model, BOS first. */
+  readonly ids: Int32Array;
+  readonly instruction: Int32Array;
+}
+
+interface Call {
+  readonly engine: Engine;
+  readonly clock: StageClock;
+  readonly settings: GenerationSettings;
+  readonly delivery: DeliveryOptions;
+  readonly signal: AbortSignal;
+  readonly state: GenerationState;
+}
+
+function promptOf(engine: Engine, question: string): Prompt {
+  if (typeof question !== 'string') {
+    throw createError('OPTION_INVALID', `the question must be a text, but is ${typeof question}`);
+  }
+  const instruction = fitQFormer(engine.qformerIds(question), engine.model.info.qformerMaxTokens);
+  return { ids: engine.promptIds(question), instruction };
+}
+
+/** Cells that a call needs: the last token of the answer is never read back, so it takes none. */
+const cellsOf = (engine: Engine, promptTokens: number, maxNewTokens: number): number =>
+  engine.model.info.imageTokens + promptTokens + maxNewTokens - 1;
+
+/** A limit that the caller set must fit; a default one is lowered to what is there. */
+function fitContext(engine: Engine, promptTokens: number, settings: GenerationSettings): GenerationSettings {
+  const room = engine.queue.cells - cellsOf(engine, promptTokens, 0);
+  if (settings.maxNewTokens <= room) return settings;
+  if (!settings.maxNewTokensGiven && room >= Math.max(1, settings.minNewTokens, settings.minLength)) {
+    return withMaxNewTokens(settings, room);
+  }
+  const least = settings.maxNewTokensGiven
+    ? settings.maxNewTokens
+    : Math.max(1, settings.minNewTokens, settings.minLength);
+  throw createError(
+    'CONTEXT_LENGTH_EXCEEDED',
+    `picture, question and answer need ${cellsOf(engine, promptTokens, least)} tokens of context, but there are ${engine.queue.cells}: ` +
+      'shorten the question or maxNewTokens, or load with a larger contextSize',
+  );
+}
+
+async function answer(call: Call, image: ImageInput | ImageFeatures, prompt: Prompt): Promise<void> {
+  const { engine, clock, settings, signal } = call;
+  signal.throwIfAborted();
+  const features = await encodeImage(engine, image, clock, signal);
+  const softTokens = await clock.measure('qformer', () =>
+    nativeWork(engine.addon, signal, cancel =>
+      engine.model.queryImage(ImageFeatures.dataOf(features, engine.owner), prompt.instruction, cancel),
+    ),
+  );
+  const cells = cellsOf(engine, prompt.ids.length, settings.maxNewTokens);
+  const giveBack = await engine.queue.acquire(cells, 1, signal);
+  try {
+    await generateInSession(call, softTokens, prompt.ids, cells);
+  } finally {
+    giveBack();
+  }
+}
+
+async function generateInSession(
+  { engine, clock, settings, delivery, signal, state }: Call,
+  softTokens: Float32Array,
+  promptIds: Int32Array,
+  cells: number,
+): Promise<void> {
+  const session = nativeCall(() => engine.model.createSession(cells, 1));
+  const source: LogitsSource = {
+    prefill: () =>
+      clock.measure('prefill', () =>
+        nativeWork(engine.addon, signal, cancel => session.prefill(softTokens, promptIds, cancel)),
+      ),
+    decode: (tokens, parents) =>
+      clock.measure('decode', () =>
+        nativeWork(engine.addon, signal, cancel => session.decode(tokens, parents ?? null, cancel)),
+      ),
+  };
+  try {
+    const { onText, onToken } = delivery;
+    await generate(source, settings, { tokenText: engine.tokenText, signal, onText, onToken }, state);
+  } finally {
+    session.dispose();
+  }
+}

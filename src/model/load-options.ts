@@ -1,0 +1,73 @@
+import type { OptionRule } from '../generation/option-rules.js';
+import type { KvCacheType, NativeLoadOptions } from '../native/addon.js';
+import { checkNamed, signalRule } from './ask-options.js';
+
+export interface LoadProgress {
+  /** What is being loaded, e.g. 'vision', 'language model'. */
+  readonly stage: string;
+  /** Bytes or steps of this stage. */
+  readonly loaded: number;
+  readonly total: number;
+}
+
+/** One line of the engine's log. */
+export interface EngineLogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly text: string;
+}
+
+export interface LoadOptions {
+  /** 'auto' (default: the best there is), 'cpu', 'cuda', 'metal', 'vulkan' or a device name such as 'CUDA0'. */
+  device?: string;
+  /** Layers of the language model on the GPU; -1 = all (default). Without a GPU it has no effect. */
+  gpuLayers?: number;
+  /** Compute threads, 0..1024; 0 (default) = the physical cores that this process may use. */
+  threads?: number;
+  /** Tokens that the KV cache holds, of all concurrent calls together; 0 (default) = the model's training context. */
+  contextSize?: number;
+  /** Calls that may generate at the same time, 1..64; further ones wait. Default 4. */
+  maxBatch?: number;
+  /** Element type of the KV cache: 'f32', 'f16' (default) or 'q8_0'. */
+  kvCacheType?: KvCacheType;
+  /** Aborts loading; `load` rejects with its reason. */
+  signal?: AbortSignal;
+  onProgress?: (progress: LoadProgress) => void;
+  /** The engine's log lines while this model lives (the engine is shared: lines of other models come too). Default: silent. */
+  onLog?: (line: EngineLogLine) => void;
+}
+
+const integer = (least: number, most: number): OptionRule => ({
+  expected: `an integer from ${least} to ${most}`,
+  allows: value => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
+});
+const aFunction: OptionRule = { expected: 'a function', allows: value => typeof value === 'function' };
+const KV_CACHE_TYPES: readonly unknown[] = ['f32', 'f16', 'q8_0'] satisfies KvCacheType[];
+
+const LOAD_RULES: Readonly<Record<keyof LoadOptions, OptionRule>> = {
+  device: { expected: 'the name of a device', allows: value => typeof value === 'string' && value !== '' },
+  gpuLayers: integer(-1, 65_535),
+  threads: integer(0, 1024),
+  contextSize: integer(0, 2 ** 24),
+  maxBatch: integer(1, 64),
+  kvCacheType: { expected: "'f32', 'f16' or 'q8_0'", allows: value => KV_CACHE_TYPES.includes(value) },
+  signal: signalRule,
+  onProgress: aFunction,
+  onLog: aFunction,
+};
+
+/** @throws OPTION_INVALID, OPTION_UNKNOWN */
+export const validateLoadOptions = (options: LoadOptions): LoadOptions => checkNamed(options, LOAD_RULES);
+
+/** Fills in the defaults. */
+export const nativeLoadOptions = (
+  options: LoadOptions,
+  files: Pick<NativeLoadOptions, 'visionPath' | 'languageModelPath'>,
+): NativeLoadOptions => ({
+  ...files,
+  device: options.device ?? 'auto',
+  gpuLayers: options.gpuLayers ?? -1,
+  threads: options.threads ?? 0,
+  contextSize: options.contextSize ?? 0,
+  maxSequences: options.maxBatch ?? 4,
+  kvCacheType: options.kvCacheType ?? 'f16',
+});

@@ -1,0 +1,74 @@
+import type { NativeLoadOptions, NativeModel } from '../native/addon.js';
+import type { LoadedAddon } from '../native/load-addon.js';
+import { loadAddon } from '../native/load-addon.js';
+import { nativeWork } from '../native/native-call.js';
+import { ImageProcessor } from '../processor/image-processor.js';
+import { LlamaPrompt } from '../processor/llama-prompt.js';
+import { QFormerTokenizer } from '../processor/qformer-tokenizer.js';
+import { listenToEngineLog } from './engine-log.js';
+import { linkSignals } from './linked-signal.js';
+import { type LoadOptions, nativeLoadOptions, validateLoadOptions } from './load-options.js';
+import { findModelFiles, type ModelSource } from './model-files.js';
+import type { ModelParts } from './model-parts.js';
+
+export interface LoadedParts {
+  readonly parts: ModelParts;
+  /** Calls that may generate at the same time. */
+  readonly sequences: number;
+  /** To be called when the model is gone. */
+  readonly release: () => void;
+}
+
+/** Validates, finds the files, opens the engine, loads the weights, and puts the parts together. */
+export async function loadParts(source: ModelSource, options: LoadOptions): Promise<LoadedParts> {
+  const valid = validateLoadOptions(options);
+  valid.signal?.throwIfAborted();
+  const files = await findModelFiles(source);
+  valid.signal?.throwIfAborted();
+  const { addon } = loadAddon();
+  const stopListening = valid.onLog ? listenToEngineLog(addon, valid.onLog) : () => {};
+  const native = nativeLoadOptions(valid, files);
+  try {
+    const model = await loadModel(addon, native, valid);
+    return { parts: composeParts(addon, model), sequences: native.maxSequences, release: stopListening };
+  } catch (error) {
+    stopListening();
+    throw error;
+  }
+}
+
+async function loadModel(
+  addon: LoadedAddon['addon'],
+  native: NativeLoadOptions,
+  { signal: outer, onProgress }: LoadOptions,
+): Promise<NativeModel> {
+  const failed = new AbortController();
+  const { signal, unlink } = linkSignals(outer, failed.signal);
+  // Called by the addon, where a throw would have nowhere to go: it ends the loading instead.
+  const report = (stage: string, loaded: number, total: number) => {
+    if (signal.aborted) return;
+    try {
+      onProgress?.({ stage, loaded, total });
+    } catch (error) {
+      failed.abort(error);
+    }
+  };
+  try {
+    return await nativeWork(addon, signal, cancel => addon.loadModel(native, cancel, onProgress ? report : null));
+  } finally {
+    unlink();
+  }
+}
+
+function composeParts(addon: LoadedAddon['addon'], model: NativeModel): ModelParts {
+  const images = new ImageProcessor(model.info);
+  const instructions = new QFormerTokenizer(model.qformerVocabulary);
+  const prompts = new LlamaPrompt(model);
+  return {
+    addon,
+    model,
+    prepareImage: (image, signal) => images.process(image, signal),
+    qformerIds: text => instructions.encode(text),
+    promptIds: text => prompts.encode(text),
+  };
+}

@@ -1,0 +1,14 @@
+import type { NativeAddon, NativeModel } from '../native/addon.js';
+import type { ImageInput } from '../processor/image-input.js';
+
+/** What the façade is composed of. `load.ts` makes the real ones; tests script them. */
+export interface ModelParts {
+  readonly addon: Pick<NativeAddon, 'CancelToken'>;
+  readonly model: NativeModel;
+  /** → pixels [1,3,S,S]. */
+  readonly prepareImage: (image: ImageInput, signal: AbortSignal) => Promise<Float32Array>;
+  /** Instruction → ids with [CLS] and [SEP], as long as it comes. */
+  readonly qformerIds: (text: string) => Int32Array;
+  /** Question → ids of the language model's prompt, BOS first. */
+  readonly promptIds: (text: string) => Int32Array;
+}

@@ -32,10 +32,11 @@ export function logSumExp(scores: Float32Array): number {
   return largest + Math.log(sum);
 }
 
-/** Log-probabilities in float32. */
+/** Log-probabilities in float32, with PyTorch's two roundings: score - max - log(sum(exp(score - max))). */
 export function logSoftmax(scores: Float32Array): Float32Array {
-  const total = logSumExp(scores);
-  return scores.map(score => score - total);
+  const largest = maximum(scores);
+  const logSum = Math.fround(logSumExp(scores) - largest);
+  return scores.map(score => Math.fround(score - largest) - logSum);
 }
 
 /** The k-th largest value, 1 <= k <= length. */

@@ -96,9 +96,28 @@ async function deliver(
   state.text += token.text;
   if (hooks.onToken) {
     const logprob = (raw[token.id] as number) - logSumExp(raw);
-    await hooks.onToken({ ...token, logprob });
+    await settled(hooks.onToken({ ...token, logprob }), hooks.signal);
   }
   if (token.text === '') return;
   hooks.signal?.throwIfAborted();
-  await hooks.onText?.(token.text);
+  if (hooks.onText) await settled(hooks.onText(token.text), hooks.signal);
+}
+
+/** Waits for a callback's promise, but not beyond an abort: a reader that never comes back must not keep the call alive. */
+async function settled(result: unknown, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) {
+    await result;
+    return;
+  }
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    await Promise.race([result, aborted]);
+    signal.throwIfAborted();
+  } finally {
+    if (stop) signal.removeEventListener('abort', stop);
+  }
 }

@@ -1,0 +1,144 @@
+import type { GenerateOptions } from '../../../src/generation/generate-options.js';
+import { DEFAULT_MAX_NEW_TOKENS, interpretOptions } from '../../../src/generation/generation-settings.js';
+import { HF_ONLY_OPTIONS, LATER_OPTIONS, OPTION_RULES } from '../../../src/generation/option-rules.js';
+import { validateGenerateOptions } from '../../../src/generation/validate-options.js';
+
+const VICUNA = { vocabularySize: 32001, bosTokenId: 0, eosTokenIds: [1], vocabularyEosTokenId: 2 };
+const validate = (options: Record<string, unknown>) => validateGenerateOptions(options);
+const interpret = (options: GenerateOptions) => interpretOptions(validateGenerateOptions(options), VICUNA);
+const failure = (code: string, message: RegExp) =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) });
+
+/** One value of each option that is allowed, and ones that are not. */
+const VALUES: Record<keyof GenerateOptions, { good: unknown; bad: unknown[] }> = {
+  maxNewTokens: { good: 1, bad: [0, -1, 1.5, '5', Number.NaN, Number.POSITIVE_INFINITY, null] },
+  minNewTokens: { good: 0, bad: [-1, 0.5, null] },
+  maxLength: { good: 5, bad: [0, '5'] },
+  minLength: { good: 0, bad: [-1] },
+  doSample: { good: true, bad: [1, 'true', null] },
+  temperature: { good: 0.5, bad: [0, -1, 1e-60, Number.NaN, '1'] },
+  topK: { good: 0, bad: [-1, 1.5] },
+  topP: { good: 1, bad: [-0.1, 1.1] },
+  minP: { good: 0, bad: [-0.1, 1.1] },
+  typicalP: { good: 1, bad: [0, 1.1] },
+  epsilonCutoff: { good: 0, bad: [-0.1, 1] },
+  etaCutoff: { good: 0.5, bad: [-0.1, 1] },
+  seed: { good: 0, bad: [-1, 0.5, 2 ** 53] },
+  repetitionPenalty: { good: 1.5, bad: [0, -1] },
+  noRepeatNgramSize: { good: 3, bad: [-1, 2.5] },
+  badWordsIds: { good: [[1, 2]], bad: [[1], [[]], [[-1]], 'x'] },
+  sequenceBias: { good: [[[1, 2], -1]], bad: [[[1, 2]], [[[], 1]], [[[1], Number.NaN]]] },
+  suppressTokens: { good: [1], bad: [1, [-1], [1.5]] },
+  beginSuppressTokens: { good: [], bad: [{}] },
+  forcedBosTokenId: { good: 1, bad: [-1, [1]] },
+  forcedEosTokenId: { good: [1, 2], bad: [-1, ['1']] },
+  exponentialDecayLengthPenalty: { good: [3, 1.1], bad: [[3], [3, 0], [-1, 2]] },
+  renormalizeLogits: { good: false, bad: [0] },
+  removeInvalidValues: { good: true, bad: [null] },
+  eosTokenId: { good: [], bad: [-1, [2 ** 31]] },
+  bosTokenId: { good: 0, bad: [-1] },
+  stopStrings: { good: 'x', bad: ['', [''], 5] },
+  logitsProcessors: { good: [() => {}], bad: [() => {}, [1]] },
+  compat: { good: 'hf-4.34', bad: ['hf', 4] },
+};
+
+describe('each option takes effect or throws', () => {
+  it.each(Object.keys(OPTION_RULES) as (keyof GenerateOptions)[])('%s', name => {
+    const { good, bad } = VALUES[name];
+    expect(validate({ [name]: good })).toEqual({ [name]: good });
+    for (const value of bad) {
+      expect(() => validate({ [name]: value })).toThrow(
+        failure('OPTION_INVALID', new RegExp(`^${name} must be .*, but is `)),
+      );
+    }
+  });
+
+  it('undefined is "not set"', () => {
+    expect(validate({ topK: undefined, numBeams: undefined })).toEqual({});
+  });
+
+  it.each(Object.entries(LATER_OPTIONS))('%s comes later; its neutral value is fine', (name, neutral) => {
+    expect(validate({ [name]: neutral })).toEqual({});
+    expect(() => validate({ [name]: 5 })).toThrow(failure('OPTION_UNSUPPORTED', new RegExp(name)));
+  });
+
+  it('presets that come later are unsupported, others invalid', () => {
+    expect(() => validate({ compat: 'lavis' })).toThrow(failure('OPTION_UNSUPPORTED', /compat = 'lavis'/));
+    expect(() => validate({ compat: 'hf-5' })).toThrow(failure('OPTION_UNSUPPORTED', /compat/));
+  });
+
+  it.each(HF_ONLY_OPTIONS)('%s is of transformers only', name => {
+    expect(() => validate({ [name]: 1 })).toThrow(failure('OPTION_UNSUPPORTED', new RegExp(name)));
+  });
+
+  it.each([
+    ['maxNewToken', 'maxNewTokens'],
+    ['max_new_tokens', 'maxNewTokens'],
+    ['temprature', 'temperature'],
+    ['top-p', 'topP'],
+  ])('unknown %s is answered with %s', (written, meant) => {
+    expect(() => validate({ [written]: 1 })).toThrow(failure('OPTION_UNKNOWN', new RegExp(`did you mean '${meant}'`)));
+  });
+
+  it('names of Object.prototype are unknown like any other', () => {
+    expect(() => validate({ constructor: 1 })).toThrow(failure('OPTION_UNKNOWN', /constructor/));
+    expect(() => validateGenerateOptions(5 as unknown as object)).toThrow(failure('OPTION_INVALID', /options/));
+  });
+});
+
+describe('what options mean', () => {
+  it('defaults: greedy, 256 tokens, stop at 1 and 2, processors see generated tokens only', () => {
+    expect(interpret({})).toMatchObject({
+      doSample: false,
+      maxNewTokens: DEFAULT_MAX_NEW_TOKENS,
+      maxNewTokensGiven: false,
+      stopIds: [1, 2],
+      contextPrefix: [],
+      topK: 0,
+    });
+  });
+
+  it("compat 'hf-4.34': the checkpoint's stop id, BOS in the context, top 50 when sampling, maxLength counts the BOS", () => {
+    expect(interpret({ compat: 'hf-4.34', maxLength: 20 })).toMatchObject({
+      stopIds: [1],
+      contextPrefix: [0],
+      topK: 50,
+      maxNewTokens: 19,
+      maxNewTokensGiven: true,
+    });
+    expect(interpret({ compat: 'hf-4.34', bosTokenId: 7 }).contextPrefix).toEqual([7]);
+  });
+
+  it('a sampling option makes a call sample; doSample: false switches it off', () => {
+    expect(interpret({ temperature: 0.7 }).doSample).toBe(true);
+    expect(interpret({ topP: 0.9, doSample: false }).doSample).toBe(false);
+    expect(interpret({ seed: 3 })).toMatchObject({ doSample: false, seed: 3 });
+  });
+
+  it('eosTokenId replaces the stop ids', () => {
+    expect(interpret({ eosTokenId: [5, 5, 6] }).stopIds).toEqual([5, 6]);
+    expect(interpret({ eosTokenId: [] }).stopIds).toEqual([]);
+  });
+
+  it('of two biases for one sequence the last counts', () => {
+    const { sequenceBias } = interpret({
+      sequenceBias: [
+        [[1, 2], 3],
+        [[1, 2], 4],
+      ],
+    });
+    expect(sequenceBias).toEqual([{ ids: [1, 2], bias: 4 }]);
+  });
+
+  it.each<[GenerateOptions, RegExp]>([
+    [{ maxLength: 5, maxNewTokens: 5 }, /exclude each other/],
+    [{ maxNewTokens: 5, minNewTokens: 6 }, /minNewTokens = 6/],
+    [{ maxLength: 5, minLength: 6 }, /minLength = 6/],
+    [{ maxLength: 1, compat: 'hf-4.34' }, /maxLength must leave room/],
+    [{ bosTokenId: 1 }, /only together with compat/],
+    [{ suppressTokens: [5, 32001] }, /suppressTokens names token 32001/],
+    [{ eosTokenId: 99999 }, /eosTokenId names token 99999/],
+  ])('%j cannot be met', (options, message) => {
+    expect(() => interpret(options)).toThrow(failure('OPTION_INVALID', message));
+  });
+});

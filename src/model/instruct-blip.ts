@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createError, DisposedError, OptionError } from '../errors.js';
 import type { ImageInput } from '../processor/image-input.js';
 import { AdmissionQueue } from './admission-queue.js';
@@ -48,6 +49,8 @@ export class InstructBlip {
   /** @internal Use `InstructBlip.load`. */
   constructor(parts: ModelParts, sequences: number, release: () => void = () => {}) {
     this.#release = release;
+    // Every running call listens; any number may run.
+    setMaxListeners(0, this.#lifetime.signal);
     this.#engine = {
       ...parts,
       queue: new AdmissionQueue(parts.model.info.contextSize, sequences),

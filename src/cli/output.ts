@@ -1,11 +1,10 @@
-import { once } from 'node:events';
-
 /** Whether the reader of stdout has gone (`… | head -c 10`). */
 let readerGone = false;
 const listeners = new Set<() => void>();
 
 /** A reader that closes the pipe early has what it wanted: that is no error. */
 export function toleratePipeEnd(): void {
+  readerGone = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     readerGone = true;
@@ -22,5 +21,13 @@ export function onReaderGone(listener: () => void): () => void {
 /** Writes to stdout and waits while its reader is slower than we are. */
 export async function print(text: string): Promise<void> {
   if (readerGone || process.stdout.write(text)) return;
-  await Promise.race([once(process.stdout, 'drain'), new Promise<void>(resolve => onReaderGone(resolve))]);
+  await new Promise<void>(resolve => {
+    const goOn = () => {
+      process.stdout.off('drain', goOn);
+      forget();
+      resolve();
+    };
+    const forget = onReaderGone(goOn);
+    process.stdout.once('drain', goOn);
+  });
 }

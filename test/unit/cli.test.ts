@@ -1,0 +1,270 @@
+import { runCommandLine } from '../../src/cli/program.js';
+import { createError } from '../../src/errors.js';
+import { InstructBlip } from '../../src/model/instruct-blip.js';
+import { type Script, ScriptedModel } from '../model/support/scripted-model.js';
+
+jest.mock('../../src/model/load.js', () => ({}));
+// The command line over a scripted model: what it passes on, prints and exits with. The real thing is run in test/model.
+const library = { load: jest.fn(), inspectModel: jest.fn(), convert: jest.fn(), quantize: jest.fn() };
+jest.mock('../../src/index.js', () => ({
+  InstructBlip: { load: (...args: unknown[]) => library.load(...args) },
+  inspectModel: (...args: unknown[]) => library.inspectModel(...args),
+  convert: (...args: unknown[]) => library.convert(...args),
+  quantize: (...args: unknown[]) => library.quantize(...args),
+  demoModelFolder: () => '/package/models/demo',
+  LANGUAGE_MODEL_TYPES: ['F16', 'Q8_0'],
+  VISION_TYPES: ['F16'],
+}));
+
+let model: ScriptedModel;
+function script(given: Script) {
+  model = new ScriptedModel(given);
+  // The command line gives paths; the scripted processor wants a number.
+  const parts = { ...model.parts(), prepareImage: async () => Float32Array.of(7) };
+  library.load.mockImplementation(async () => new InstructBlip(parts, 1));
+}
+
+/** Runs with both outputs caught. */
+async function run(...args: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const stdout = jest.spyOn(process.stdout, 'write').mockImplementation(text => out.push(String(text)) > 0);
+  const stderr = jest.spyOn(process.stderr, 'write').mockImplementation(text => err.push(String(text)) > 0);
+  try {
+    const code = await runCommandLine(['node', 'instructblip', ...args]);
+    return { code, out: out.join(''), err: err.join(''), pieces: out };
+  } finally {
+    stdout.mockRestore();
+    stderr.mockRestore();
+  }
+}
+
+beforeEach(() => {
+  for (const mock of Object.values(library)) mock.mockReset();
+  script({ answer: () => ' yes, it is' });
+  process.stdout.removeAllListeners('error');
+});
+
+describe('ask', () => {
+  it('streams the answer to stdout and nothing else, and frees the model', async () => {
+    const { code, out, err, pieces } = await run('ask', 'x.png', 'is it?');
+    expect([code, out, err]).toEqual([0, 'yes, it is\n', '']);
+    expect(pieces.length).toBeGreaterThan(5);
+    expect(model.disposed).toBe(true);
+    expect(library.load.mock.calls[0][0]).toBe('/package/models/demo');
+  });
+
+  it('--json prints one object', async () => {
+    const { code, out, pieces } = await run('ask', 'x.png', 'is it?', '--json');
+    expect(code).toBe(0);
+    expect(pieces).toHaveLength(1);
+    expect(JSON.parse(out)).toMatchObject({ text: 'yes, it is', finishReason: 'stop', usage: { imageTokens: 2 } });
+  });
+
+  it('flags reach load and ask', async () => {
+    const loadFlags = [
+      '--model',
+      '/m',
+      '--device',
+      'cpu',
+      '--gpu-layers',
+      '3',
+      '--threads',
+      '2',
+      '--context-size',
+      '64',
+    ];
+    const ask = jest.spyOn(InstructBlip.prototype, 'ask');
+    const askFlags = [
+      '--max-new-tokens',
+      '4',
+      '--min-new-tokens',
+      '1',
+      '--temperature',
+      '0.5',
+      '--top-k',
+      '5',
+      '--top-p',
+      '0.9',
+    ];
+    const more = [
+      '--min-p',
+      '0.1',
+      '--repetition-penalty',
+      '1.5',
+      '--seed',
+      '7',
+      '--stop',
+      'a',
+      'b',
+      '--compat',
+      'hf-4.34',
+    ];
+    const { code } = await run('ask', 'x.png', 'q', ...loadFlags, '--kv-cache-type', 'q8_0', ...askFlags, ...more);
+    expect(code).toBe(0);
+    const [folder, options] = library.load.mock.calls[0];
+    expect(folder).toBe('/m');
+    expect(options).toMatchObject({ device: 'cpu', gpuLayers: 3, threads: 2, contextSize: 64, kvCacheType: 'q8_0' });
+    expect(ask.mock.calls[0]?.slice(0, 2)).toEqual(['x.png', 'q']);
+    expect(ask.mock.calls[0]?.[2]).toMatchObject({
+      maxNewTokens: 4,
+      minNewTokens: 1,
+      temperature: 0.5,
+      topK: 5,
+      topP: 0.9,
+      minP: 0.1,
+      repetitionPenalty: 1.5,
+      seed: 7,
+      stopStrings: ['a', 'b'],
+      compat: 'hf-4.34',
+    });
+    ask.mockRestore();
+  });
+
+  it('--timings goes to stderr', async () => {
+    const { out, err } = await run('ask', 'x.png', 'q', '--timings');
+    expect(out).toBe('yes, it is\n');
+    expect(err).toMatch(/^2 \+ 2 tokens in, 12 out; preprocess \d+ ms, .*total \d+ ms\n$/);
+  });
+
+  it('--beams is answered by the library', async () => {
+    const { code, out, err } = await run('ask', 'x.png', 'q', '--beams', '5');
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toMatch(/^OPTION_UNSUPPORTED: numBeams = 5 .*\n$/);
+    expect(model.disposed).toBe(true);
+  });
+
+  it('a first Ctrl-C stops cleanly with 130', async () => {
+    script({ answer: () => 'a'.repeat(60), onWork: name => name === 'decode' && process.emit('SIGINT') });
+    const { code, err } = await run('ask', 'x.png', 'q');
+    expect([code, err]).toEqual([130, '']);
+    expect(model.openSessions).toBe(0);
+    expect(model.disposed).toBe(true);
+    expect(process.listenerCount('SIGINT')).toBe(0);
+  });
+
+  it('waits for a slow reader of stdout', async () => {
+    let full = true;
+    script({
+      answer: () => 'abc',
+      onWork: name => {
+        // Nothing may be decoded while the pipe is full.
+        if (name === 'decode' && full) throw new Error('ran ahead');
+      },
+    });
+    const stdout = jest.spyOn(process.stdout, 'write').mockImplementation(() => {
+      if (!full) return true;
+      setTimeout(() => {
+        full = false;
+        process.stdout.emit('drain');
+      }, 10);
+      return false;
+    });
+    const code = await runCommandLine(['node', 'instructblip', 'ask', 'x.png', 'q']);
+    stdout.mockRestore();
+    expect(code).toBe(0);
+    expect(process.stdout.listenerCount('drain')).toBe(0);
+  });
+
+  it('a reader that goes away is no error: the work stops, the code is 0', async () => {
+    const gone = Object.assign(new Error('EPIPE'), { code: 'EPIPE' });
+    let decoded = 0;
+    script({
+      answer: () => 'a'.repeat(60),
+      onWork: name => {
+        if (name === 'decode' && ++decoded === 2) process.stdout.emit('error', gone);
+      },
+    });
+    const { code, err } = await run('ask', 'x.png', 'q');
+    expect([code, err]).toEqual([0, '']);
+    expect(decoded).toBeLessThan(5);
+    expect(model.disposed).toBe(true);
+  });
+});
+
+describe('exit codes', () => {
+  it.each([
+    [[]],
+    [['frobnicate']],
+    [['ask']],
+    [['ask', 'x.png']],
+    [['ask', 'x.png', 'q', '--nonsense']],
+    [['ask', 'x.png', 'q', '--temperature', 'hot']],
+    [['ask', 'x.png', 'q', '--max-new-tokens', '']],
+    [['ask', 'x.png', 'q', '--kv-cache-type', 'q2']],
+    [['convert', 'a', 'b', '--vision-type', 'Q9']],
+    [['quantize', 'a', 'b']],
+  ])('%j is a usage error: 2, with a word on stderr', async args => {
+    const { code, out, err } = await run(...args);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).not.toBe('');
+    expect(library.load).not.toHaveBeenCalled();
+  });
+
+  it('--help is none', async () => {
+    for (const args of [['--help'], ['ask', '--help']]) {
+      const { code, out } = await run(...args);
+      expect(code).toBe(0);
+      expect(out).toMatch(/Usage: instructblip/);
+    }
+  });
+
+  it('anything else is 1, one line that starts with the code; --debug adds the stack', async () => {
+    library.load.mockRejectedValue(createError('MODEL_NOT_FOUND', 'no model\n  in it'));
+    expect(await run('ask', 'x.png', 'q')).toMatchObject({
+      code: 1,
+      out: '',
+      err: 'MODEL_NOT_FOUND: no model in it\n',
+    });
+    for (const args of [
+      ['--debug', 'ask', 'x.png', 'q'],
+      ['ask', 'x.png', 'q', '--debug'],
+    ]) {
+      expect((await run(...args)).err).toMatch(/^MODEL_NOT_FOUND: .*\n(?:.*\n)*\s+at /);
+    }
+    library.load.mockRejectedValue(new TypeError('bug'));
+    expect((await run('ask', 'x.png', 'q')).err).toBe('INTERNAL: bug\n');
+  });
+});
+
+describe('inspect', () => {
+  const inspection = {
+    files: [
+      {
+        path: '/m/x.gguf',
+        role: 'language-model',
+        size: 1500,
+        metadata: { 'general.architecture': 'llama', 'tokenizer.ggml.tokens': { length: 32000 }, list: [1, 2] },
+        tensors: [
+          { name: 'a', type: 'f16', shape: [2, 3], byteLength: 12 },
+          { name: 'b', type: 'f32', shape: [2], byteLength: 8 },
+        ],
+        parameters: 2_500_000,
+      },
+    ],
+    runnable: false,
+    problem: { code: 'MODEL_PAIR_MISMATCH', message: 'sizes differ' },
+  };
+
+  it('shows files, types, metadata and the verdict', async () => {
+    library.inspectModel.mockResolvedValue(inspection);
+    const { code, out } = await run('inspect', '/m');
+    expect(code).toBe(0);
+    expect(library.inspectModel).toHaveBeenCalledWith('/m');
+    expect(out.split('\n')).toEqual([
+      '/m/x.gguf: language-model, 1.5 KB, 2.5 million parameters',
+      '  2 tensors: 1 x f16, 1 x f32',
+      '  general.architecture = llama',
+      '  tokenizer.ggml.tokens = 32000 values',
+      '  list = [1, 2]',
+      '',
+      'cannot run: MODEL_PAIR_MISMATCH: sizes differ',
+      '',
+    ]);
+  });
+
+  it('--json prints it as it is', async () => {
+    library.inspectModel.mockResolvedValue(inspection);
+    expect(JSON.parse((await run('inspect', '/m', '--json')).out)).toEqual(inspection);
+  });
+});

@@ -16,7 +16,6 @@ export default defineConfig([
     entry: { cli: 'src/cli/main.ts' },
     format: ['esm'],
     target: 'node20',
-    external: [/\.\.\/index\.js$/],
     esbuildPlugins: [
       {
         name: 'public-index-only',

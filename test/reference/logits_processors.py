@@ -94,6 +94,17 @@ SINGLE = [
     {"exponentialDecayLengthPenalty": [0, 1.05]}, {"suppressTokens": [3, 4, 39]}, {"beginSuppressTokens": [5, 6]},
     {"forcedBosTokenId": 7, "beginSuppressTokens": [5, 6]}, {"renormalizeLogits": True},
 ]
+# Pairs whose order shows in the result.
+PAIRS = [
+    {"sequenceBias": [[[4], 1.5], [[5], -6.0], [[6], 6.0]], "repetitionPenalty": 1.7}, {"forcedBosTokenId": 7, "suppressTokens": [7]},
+    {"minLength": 6, "maxLength": 6, "forcedEosTokenId": [1]}, {"repetitionPenalty": 1.7, "forcedBosTokenId": 0},
+    {"forcedBosTokenId": 1, "exponentialDecayLengthPenalty": [0, 2.0], "renormalizeLogits": True},
+]
+SAMPLING_PAIRS = [
+    {"temperature": 2.5, "topP": 0.8}, {"topK": 4, "topP": 0.7}, {"topP": 0.7, "minP": 0.15}, {"minP": 0.1, "typicalP": 0.6},
+    {"typicalP": 0.7, "epsilonCutoff": 0.08}, {"epsilonCutoff": 0.04, "etaCutoff": 0.3}, {"topK": 6, "typicalP": 0.6},
+    {"repetitionPenalty": 3.0, "temperature": 0.5, "topK": 30}, {"temperature": 3.0, "etaCutoff": 0.02}, {"topP": 0.6, "etaCutoff": 0.2},
+]
 SAMPLING = [
     {"temperature": 0.7}, {"temperature": 1.9}, {"topK": 1}, {"topK": 5}, {"topK": 100}, {"topP": 0.9}, {"topP": 0.5}, {"topP": 0.05},
     {"topP": 0.0}, {"minP": 0.05}, {"minP": 0.5}, {"minP": 1.0}, {"typicalP": 0.2}, {"typicalP": 0.8}, {"epsilonCutoff": 0.01},
@@ -107,7 +118,7 @@ SAMPLING = [
 
 
 def all_cases():
-    for options in SINGLE + [{**each, "doSample": True} for each in SAMPLING]:
+    for options in SINGLE + PAIRS + [{**each, "doSample": True} for each in SAMPLING + SAMPLING_PAIRS]:
         options = {"eosTokenId": [1, 2] if random.random() < 0.5 else [1], "maxLength": 64, **options}
         for length in (1, 2, 3, 5, 6, 9, 14):
             yield options, random_context(length), random_logits()

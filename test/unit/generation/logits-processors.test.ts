@@ -66,6 +66,17 @@ describe('logits processors equal those of transformers 4.34', () => {
 });
 
 describe('what the fixtures cannot hold', () => {
+  // Neighbours that only ban tokens commute, so their order does not show in scores.
+  it('the order of steps is that of transformers', () => {
+    expect(PROCESSOR_STEPS.map(step => step.name).join(' ')).toBe(
+      'sequenceBias repetitionPenalty noRepeatNgramSize badWordsIds minLength minNewTokens forcedBosTokenId forcedEosTokenId ' +
+        'removeInvalidValues exponentialDecayLengthPenalty suppressTokens beginSuppressTokens logitsProcessors renormalizeLogits',
+    );
+    expect(WARPER_STEPS.map(step => step.name).join(' ')).toBe(
+      'temperature topK topP minP typicalP epsilonCutoff etaCutoff renormalizeLogits',
+    );
+  });
+
   it('removeInvalidValues: NaN to 0, infinity to the largest float32, minus infinity stays', () => {
     const scores = Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1.5);
     removeInvalid([], scores);

@@ -1,0 +1,88 @@
+// The Q-Former (HF's InstructBlipQFormerModel) and the projection behind it: features and instruction → soft tokens.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cancel-token.h"
+#include "compute.h"
+#include "config.h"
+#include "gguf-file.h"
+#include "layers.h"
+#include "projection.h"
+#include "trace.h"
+#include "weights.h"
+
+namespace instructblip {
+
+class QFormer {
+  public:
+    // Throws MODEL_FILE_TENSOR_*, MODEL_FILE_UNSUPPORTED, OUT_OF_MEMORY, ABORTED. `compute` must outlive the Q-Former.
+    QFormer(const std::shared_ptr<const GgufFile>& file, const QFormerConfig& config, Compute& compute,
+            const LoadMonitor& monitor = {});
+
+    // Checks the file's tensors (names, shapes, types) without loading them.
+    static void check(const GgufFile& file, const QFormerConfig& config);
+
+    const QFormerConfig& config() const { return config_; }
+
+    // features [encoder_tokens,encoder_hidden_size], ids [T] → soft tokens [num_query_tokens,projection_size].
+    // Throws OPTION_INVALID for an id outside the vocabulary, CONTEXT_LENGTH_EXCEEDED for more ids than positions,
+    // ABORTED, OUT_OF_MEMORY, DEVICE_FAILED.
+    void run(const float* features, const std::vector<int32_t>& ids, float* soft_tokens, const CancelToken& cancel,
+             Trace* trace = nullptr);
+
+  private:
+    struct Attention {
+        Linear query;
+        Linear key;
+        Linear value;
+        Linear out;
+        LayerNorm norm;
+    };
+    struct FeedForwardNorm {
+        FeedForward feed_forward;
+        LayerNorm norm;
+    };
+    struct Block {
+        Attention self_attention;
+        std::optional<Attention> cross_attention;
+        FeedForwardNorm query_feed_forward;
+        std::optional<FeedForwardNorm> text_feed_forward;
+    };
+    // Shape of the tensors in PyTorch order.
+    struct Model {
+        ggml_tensor* queries;    // [Q,D]
+        ggml_tensor* tokens;     // [V,D]; nullptr without text
+        ggml_tensor* positions;  // [C,D]; nullptr without text
+        LayerNorm norm;
+        std::vector<Block> blocks;
+        Projection projection;
+    };
+    // Keys and values of one layer's cross-attention: they depend on the picture alone.
+    struct ImageKeysValues {
+        ggml_tensor* keys;
+        ggml_tensor* values;
+    };
+    static Model declare(WeightSink& sink, const QFormerConfig& config);
+    static Attention declare_attention(WeightSink& sink, const QFormerConfig& config, const std::string& name,
+                                       int64_t key_size);
+    static FeedForwardNorm declare_feed_forward(WeightSink& sink, const QFormerConfig& config, const std::string& name);
+
+    void check_ids(const std::vector<int32_t>& ids) const;
+    ggml_tensor* build_embeddings(Graph& graph, const std::vector<int32_t>& ids) const;
+    ImageKeysValues build_image_keys_values(Graph& graph, const Attention& attention, ggml_tensor* features) const;
+    ggml_tensor* build_self_attention(Graph& graph, ggml_tensor* x, int64_t layer) const;
+    ggml_tensor* build_cross_attention(Graph& graph, ggml_tensor* queries, ggml_tensor* features, int64_t layer) const;
+    ggml_tensor* build_block(Graph& graph, ggml_tensor* x, ggml_tensor* features, int64_t layer) const;
+
+    QFormerConfig config_;
+    Compute& compute_;
+    Weights weights_;
+    Model model_;
+};
+
+}  // namespace instructblip

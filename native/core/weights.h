@@ -1,0 +1,74 @@
+// The weights of a stage: checked against the file, placed where they compute fastest, immutable afterwards.
+#pragma once
+
+#include <ggml-backend.h>
+#include <ggml-cpp.h>
+#include <ggml.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cancel-token.h"
+#include "compute.h"
+#include "gguf-file.h"
+
+namespace instructblip {
+
+// Watches a load: cancel it, or hear how far it is. Both may be absent.
+struct LoadMonitor {
+    const CancelToken* cancel = nullptr;
+    std::function<void(uint64_t loaded, uint64_t total)> on_bytes;  // of the stage's weights
+};
+
+// What a weight is used for: decides where it can live.
+enum class WeightUse {
+    product,  // matrix [rows, columns] of a matrix product, any weight type
+    vector,   // F32, added or multiplied
+    table,    // rows are looked up, any weight type
+};
+
+// Takes the declarations of a stage's weights: to load them (Weights) or only to check them (WeightCheck).
+class WeightSink {
+  public:
+    virtual ~WeightSink() = default;
+
+    // A weight of this shape (PyTorch order). A product's inner dimensions count as one.
+    // Throws MODEL_FILE_TENSOR_MISSING, MODEL_FILE_TENSOR_INVALID, MODEL_FILE_UNSUPPORTED.
+    virtual ggml_tensor* add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) = 0;
+};
+
+class WeightCheck : public WeightSink {
+  public:
+    explicit WeightCheck(const GgufFile& file) : file_(file) {}
+    ggml_tensor* add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) override;
+
+  private:
+    const GgufFile& file_;
+};
+
+// Collects a stage's tensors, then loads them all. The tensors of `Weights` may be used in graphs as long as it lives.
+class Weights : public WeightSink {
+  public:
+    Weights(std::shared_ptr<const GgufFile> file, const Compute& compute);
+    ~Weights() override;
+    Weights(const Weights&) = delete;
+    Weights& operator=(const Weights&) = delete;
+
+    ggml_tensor* add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) override;
+
+    // Maps or copies everything that was added; once. Throws OUT_OF_MEMORY, ABORTED.
+    void load(const LoadMonitor& monitor);
+
+  private:
+    struct Group;  // weights that share a place
+    struct Item;
+
+    std::shared_ptr<const GgufFile> file_;
+    const Compute& compute_;
+    std::vector<std::unique_ptr<Group>> groups_;
+};
+
+}  // namespace instructblip

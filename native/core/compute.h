@@ -43,11 +43,13 @@ class Compute {
     void run(Graph& graph, const CancelToken& cancel, Trace* trace = nullptr);
 
   private:
-    void add_backend(ggml_backend_dev_t device);
+    bool start_device(ggml_backend_dev_t device);
+    void choose_device(const std::string& name);
+    void start_companions();
     void find_weight_places();
-    void start_scheduler();
+    void restart_after_lost_memory();
     void allocate(Graph& graph);
-    ggml_status compute(Graph& graph, const CancelToken& cancel);
+    void compute(Graph& graph, const CancelToken& cancel);
     static bool should_abort(void* self);
 
     ggml_backend_dev_t cpu_;

@@ -5,6 +5,7 @@
 #include <ggml.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace instructblip {
 
 class Graph {
   public:
-    // Nodes and leaves of any graph; the scheduler is made for this.
-    static constexpr size_t max_nodes = 4096;
+    // Most nodes, and most leaves, of any graph: the stages cut theirs into groups of layers that fit.
+    static constexpr size_t max_nodes = 2048;
 
     // Intermediates are named `stage.step` or `stage.step-layer`.
     explicit Graph(std::string stage, const Trace* trace = nullptr);
@@ -47,19 +48,24 @@ class Graph {
     };
     const std::vector<Input>& inputs() const { return inputs_; }
     const std::vector<Output>& outputs() const { return outputs_; }
-    const std::vector<ggml_tensor*>& traced() const { return traced_; }
+    struct Traced {
+        std::string name;
+        ggml_tensor* tensor;  // contiguous
+    };
+    const std::vector<Traced>& traced() const { return traced_; }
 
   private:
-    ggml_tensor* add_input(const std::string& step, ggml_type type, const std::vector<int64_t>& shape, const void* data);
+    ggml_tensor* add_input(const std::string& step, ggml_type type, const std::vector<int64_t>& shape,
+                           const void* data);
 
     std::string stage_;
     const Trace* trace_;
-    std::vector<uint8_t> memory_;  // of the context
+    std::unique_ptr<uint8_t[]> memory_;  // of the context
     ggml_context_ptr context_;
     ggml_cgraph* graph_;
     std::vector<Input> inputs_;
     std::vector<Output> outputs_;
-    std::vector<ggml_tensor*> traced_;
+    std::vector<Traced> traced_;
 };
 
 }  // namespace instructblip

@@ -73,16 +73,22 @@ class QFormer {
     static FeedForwardNorm declare_feed_forward(WeightSink& sink, const QFormerConfig& config, const std::string& name);
 
     void check_ids(const std::vector<int32_t>& ids) const;
+    bool needs_features(int64_t first, int64_t end) const;
     ggml_tensor* build_embeddings(Graph& graph, const std::vector<int32_t>& ids) const;
-    ImageKeysValues build_image_keys_values(Graph& graph, const Attention& attention, ggml_tensor* features) const;
     ggml_tensor* build_self_attention(Graph& graph, ggml_tensor* x, int64_t layer) const;
-    ggml_tensor* build_cross_attention(Graph& graph, ggml_tensor* queries, ggml_tensor* features, int64_t layer) const;
+    static ImageKeysValues build_image_keys_values(Graph& graph, const Attention& attention, ggml_tensor* features,
+                                                   int64_t layer);
+    ggml_tensor* build_cross_attention(Graph& graph, ggml_tensor* queries, const ImageKeysValues& image,
+                                       int64_t layer) const;
+    static ggml_tensor* build_feed_forward(Graph& graph, const FeedForwardNorm& layers, ggml_tensor* x,
+                                           const std::string& step, int64_t layer);
     ggml_tensor* build_block(Graph& graph, ggml_tensor* x, ggml_tensor* features, int64_t layer) const;
 
     QFormerConfig config_;
     Compute& compute_;
     Weights weights_;
     Model model_;
+    std::vector<float> hidden_;  // between graphs: [Q+T,D]
 };
 
 }  // namespace instructblip

@@ -53,7 +53,6 @@ class WeightCheck : public WeightSink {
 class Weights : public WeightSink {
   public:
     Weights(std::shared_ptr<const GgufFile> file, const Compute& compute);
-    ~Weights() override;
     Weights(const Weights&) = delete;
     Weights& operator=(const Weights&) = delete;
 
@@ -63,8 +62,24 @@ class Weights : public WeightSink {
     void load(const LoadMonitor& monitor);
 
   private:
-    struct Group;  // weights that share a place
-    struct Item;
+    struct Item {
+        ggml_tensor* tensor;
+        const GgufTensor* source;
+    };
+    // Weights that share a place.
+    struct Group {
+        WeightPlace place;
+        std::unique_ptr<uint8_t[]> memory;  // of the context
+        ggml_context_ptr context;
+        std::vector<Item> items;
+        std::vector<ggml_backend_buffer_ptr> buffers;
+    };
+    class Progress;
+
+    Group& group_at(const WeightPlace& place);
+    WeightPlace choose_place(const GgufTensor& source, WeightUse use) const;
+    void map(Group& group);
+    void copy(Group& group, Progress& progress);
 
     std::shared_ptr<const GgufFile> file_;
     const Compute& compute_;

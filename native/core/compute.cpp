@@ -160,8 +160,13 @@ void Compute::allocate(Graph& graph) {
         scheduler_.reset(ggml_backend_sched_new(backends.data(), nullptr, static_cast<int>(backends.size()),
                                                 2 * Graph::max_nodes, false, true));
     }
+    // Plan anew each time. The allocator would reuse the last graph's plan for any graph with as many nodes and leaves
+    // of fitting sizes, whatever lives how long in it: wrong numbers, or a crash. Its memory is kept all the same.
     ggml_backend_sched_reset(scheduler_.get());
-    if (ggml_backend_sched_alloc_graph(scheduler_.get(), graph.graph())) return;
+    if (ggml_backend_sched_reserve(scheduler_.get(), graph.graph()) &&
+        ggml_backend_sched_alloc_graph(scheduler_.get(), graph.graph())) {
+        return;
+    }
     scheduler_.reset();  // half allocated: not to be used again
     throw ModelError("OUT_OF_MEMORY", "memory for activations on " + device_name() +
                                           " could not be had: free some, or use another device");

@@ -156,6 +156,7 @@ bool Compute::should_abort(void* self) {
 void Compute::allocate(Graph& graph) {
     if (!scheduler_) {
         std::vector<ggml_backend_t> backends;
+        backends.reserve(backends_.size());
         for (const ggml_backend_ptr& backend : backends_) backends.push_back(backend.get());
         scheduler_.reset(ggml_backend_sched_new(backends.data(), nullptr, static_cast<int>(backends.size()),
                                                 2 * Graph::max_nodes, false, true));
@@ -195,8 +196,9 @@ void Compute::compute(Graph& graph, const CancelToken& cancel) {
 // freed.
 void Compute::restart_after_lost_memory() {
     scheduler_.reset();
+    [[maybe_unused]] ggml_backend_t lost = nullptr;
     for (ggml_backend_ptr& backend : backends_) {
-        if (ggml_backend_get_device(backend.get()) == cpu_) static_cast<void>(backend.release());
+        if (ggml_backend_get_device(backend.get()) == cpu_) lost = backend.release();
     }
     backends_.erase(std::remove(backends_.begin(), backends_.end(), nullptr), backends_.end());
     if (!start_device(cpu_)) throw ModelError("DEVICE_FAILED", "the CPU backend could not be started again");

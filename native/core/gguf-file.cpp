@@ -22,7 +22,7 @@ bool fits(Integer value, int64_t minimum, int64_t maximum, int64_t& result) {
     if constexpr (std::is_same_v<Integer, uint64_t>) {
         if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return false;
     }
-    result = static_cast<int64_t>(value);
+    result = static_cast<int64_t>(+value);
     return result >= minimum && result <= maximum;
 }
 

@@ -282,6 +282,7 @@ class Parser {
 
     void check_overlap() const {
         std::vector<const GgufTensor*> order;
+        order.reserve(header_.tensors.size());
         for (const GgufTensor& tensor : header_.tensors) order.push_back(&tensor);
         std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->offset < b->offset; });
         for (size_t i = 1; i < order.size(); ++i) {

@@ -111,7 +111,7 @@ void MappedFile::release(size_t, size_t) const {}
 MappedFile::MappedFile(const std::string& path) : path_(path) {
     require_regular_file(path);
     const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat status {};
+    struct stat status{};
     if (file.get() < 0 || fstat(file.get(), &status) != 0) throw_unreadable(path, last_error());
     if (status.st_size == 0) return;
     const auto size = static_cast<size_t>(status.st_size);

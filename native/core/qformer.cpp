@@ -56,7 +56,7 @@ QFormer::Model QFormer::declare(WeightSink& sink, const QFormerConfig& config) {
         if (config.text_input && layer + 1 < config.num_hidden_layers) {
             block.text_feed_forward = declare_feed_forward(sink, config, name + ".ffn_text");
         }
-        model.blocks.push_back(std::move(block));
+        model.blocks.push_back(block);
     }
     model.projection = Projection::declare(sink, hidden, config.projection_size);
     return model;
@@ -127,9 +127,8 @@ QFormer::ImageKeysValues QFormer::build_image_keys_values(Graph& graph, const At
 }
 
 // queries [Q,D], image [M,D] → [Q,D]
-ggml_tensor* QFormer::build_cross_attention(Graph& graph, ggml_tensor* queries, const ImageKeysValues& image,
-                                            int64_t layer) const {
-    const Attention& attention = *model_.blocks[static_cast<size_t>(layer)].cross_attention;
+ggml_tensor* QFormer::build_cross_attention(Graph& graph, const Attention& attention, ggml_tensor* queries,
+                                            const ImageKeysValues& image, int64_t layer) const {
     const int64_t heads = config_.num_attention_heads;
     const int64_t size = config_.head_size();
     ggml_tensor* const q = graph.name(attention.query.build(graph, queries), "cross_query", layer);
@@ -159,10 +158,10 @@ ggml_tensor* QFormer::build_block(Graph& graph, ggml_tensor* x, ggml_tensor* fea
     ggml_tensor* queries = rows(graph, x, 0, query_count);
     if (block.cross_attention) {
         const ImageKeysValues image = build_image_keys_values(graph, *block.cross_attention, features, layer);
-        queries = build_cross_attention(graph, queries, image, layer);
+        queries = build_cross_attention(graph, *block.cross_attention, queries, image, layer);
     }
     queries = build_feed_forward(graph, block.query_feed_forward, queries, "ffn", layer);
-    if (text_count == 0) return graph.name(queries, "layer", layer);
+    if (text_count == 0 || !block.text_feed_forward) return graph.name(queries, "layer", layer);
 
     ggml_tensor* const text =
         build_feed_forward(graph, *block.text_feed_forward, rows(graph, x, query_count, text_count), "ffn_text", layer);

@@ -78,8 +78,8 @@ class QFormer {
     ggml_tensor* build_self_attention(Graph& graph, ggml_tensor* x, int64_t layer) const;
     static ImageKeysValues build_image_keys_values(Graph& graph, const Attention& attention, ggml_tensor* features,
                                                    int64_t layer);
-    ggml_tensor* build_cross_attention(Graph& graph, ggml_tensor* queries, const ImageKeysValues& image,
-                                       int64_t layer) const;
+    ggml_tensor* build_cross_attention(Graph& graph, const Attention& attention, ggml_tensor* queries,
+                                       const ImageKeysValues& image, int64_t layer) const;
     static ggml_tensor* build_feed_forward(Graph& graph, const FeedForwardNorm& layers, ggml_tensor* x,
                                            const std::string& step, int64_t layer);
     ggml_tensor* build_block(Graph& graph, ggml_tensor* x, ggml_tensor* features, int64_t layer) const;

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <functional>
+#include <sstream>
 #include <string>
 
 #include "error.h"
@@ -20,6 +21,14 @@ inline bool expect(bool condition, const std::string& what, const char* file, in
     ++failures;
     std::fprintf(stderr, "%s:%d: FAILED: %s\n", file, line, what.c_str());
     return false;
+}
+
+// Its arguments, one after another.
+template <class... Parts>
+std::string text(const Parts&... parts) {
+    std::ostringstream stream;
+    (stream << ... << parts);
+    return stream.str();
 }
 
 // The code of the ModelError that `body` throws; `nothing` when it throws none. The message goes to `message`.
@@ -53,6 +62,4 @@ inline int report() {
 #define CHECK(condition) check::expect(static_cast<bool>(condition), #condition, __FILE__, __LINE__)
 #define CHECK_THAT(condition, what) check::expect(static_cast<bool>(condition), what, __FILE__, __LINE__)
 // The statement throws ModelError `code`, with `part` in its message.
-#define CHECK_ERROR(code, part, statement) \
-    check::expect_error(                   \
-        code, part, [&] { statement; }, __FILE__, __LINE__)
+#define CHECK_ERROR(code, part, statement) check::expect_error(code, part, [&] { statement; }, __FILE__, __LINE__)

@@ -27,7 +27,7 @@ void test_devices() {
         // On a machine without such a device; with one, it is used.
         std::string message;
         const std::string code = check::error_code([&] { CHECK(!Compute(name, 1).is_cpu()); }, &message);
-        CHECK_THAT(code == "nothing" || code == "DEVICE_NOT_FOUND", std::string(name) + ": " + code + ": " + message);
+        CHECK_THAT(code == "nothing" || code == "DEVICE_NOT_FOUND", check::text(name, ": ", code, ": ", message));
     }
 }
 

@@ -87,7 +87,7 @@ void damage_keys(Damage& damage) {
                                         : code == "MODEL_FILE_KEY_INVALID" ||
                                               (key == "instructblip.text.eos_token_ids" ||
                                                key == "instructblip.qformer.tokenizer.special_tokens"),  // may be empty
-                       key + " as " + gguf_type_name(replacement.type) + ": " + code);
+                       check::text(key, " as ", gguf_type_name(replacement.type), ": ", code));
         }
     }
 }

@@ -85,7 +85,7 @@ Entry array(const std::string& key, GgufType element, const std::vector<Value>& 
 
 struct Tensor {
     std::string name;
-    ggml_type type;
+    uint32_t type;               // a ggml_type, or a number that is none
     std::vector<int64_t> shape;  // PyTorch order
     std::string data;
 };
@@ -137,7 +137,7 @@ struct File {
         for (const Tensor& tensor : tensors) {
             bytes.string(tensor.name).put(static_cast<uint32_t>(tensor.shape.size()));
             for (auto length = tensor.shape.rbegin(); length != tensor.shape.rend(); ++length) bytes.put(*length);
-            bytes.put(static_cast<uint32_t>(tensor.type)).put(offset);
+            bytes.put(tensor.type).put(offset);
             offset += (tensor.data.size() + alignment - 1) / alignment * alignment;
         }
         return bytes.text();

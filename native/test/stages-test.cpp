@@ -107,10 +107,10 @@ double compare_trace(const Trace& trace, const reference::Stages& wanted, const 
     double largest = 0;
     for (const auto& [name, tensor] : trace.tensors()) {
         const double error = error_of(tensor.data, wanted.intermediates().at(name));
-        CHECK_THAT(error <= tolerance, what + ": " + name + " is off by " + std::to_string(error));
+        CHECK_THAT(error <= tolerance, check::text(what, ": ", name, " is off by ", error));
         size_t count = 1;
         for (const int64_t length : tensor.shape) count *= static_cast<size_t>(length);
-        CHECK_THAT(count == tensor.data.size(), what + ": shape of " + name);
+        CHECK_THAT(count == tensor.data.size(), check::text(what, ": shape of ", name));
         largest = std::max(largest, error);
     }
     return largest;

@@ -52,6 +52,7 @@ GgufFile::GgufFile(const std::string& path) : mapping_(path) {
     GgufHeader header = parse_gguf(path, mapping_.data(), mapping_.size());
     version_ = header.version;
     alignment_ = header.alignment;
+    data_offset_ = header.data_offset;
     metadata_ = std::move(header.metadata);
     tensors_ = std::move(header.tensors);
     for (size_t i = 0; i < metadata_.size(); ++i) entry_by_key_.emplace(metadata_[i].key, i);

@@ -33,6 +33,7 @@ class GgufFile {
     const std::string& path() const { return mapping_.path(); }
     uint32_t version() const { return version_; }
     uint32_t alignment() const { return alignment_; }
+    uint64_t data_offset() const { return data_offset_; }  // where the tensors' data start in the file
     uint64_t file_size() const { return mapping_.size(); }
     const MappedFile& mapping() const { return mapping_; }
 
@@ -68,6 +69,7 @@ class GgufFile {
     MappedFile mapping_;
     uint32_t version_ = 0;
     uint32_t alignment_ = 0;
+    uint64_t data_offset_ = 0;
     std::vector<GgufEntry> metadata_;
     std::vector<GgufTensor> tensors_;
     std::unordered_map<std::string, size_t> entry_by_key_;

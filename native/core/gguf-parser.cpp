@@ -259,6 +259,7 @@ class Parser {
     void place_tensors() {
         const uint64_t mask = header_.alignment - 1;
         const uint64_t data_start = (reader_.position() + mask) & ~mask;
+        header_.data_offset = data_start;
         uint64_t data_end = data_start;
         for (GgufTensor& tensor : header_.tensors) {
             if ((tensor.offset & mask) != 0) {

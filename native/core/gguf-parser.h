@@ -14,6 +14,7 @@ namespace instructblip {
 struct GgufHeader {
     uint32_t version;
     uint32_t alignment;
+    uint64_t data_offset;  // where the tensors' data start in the file
     std::vector<GgufEntry> metadata;
     std::vector<GgufTensor> tensors;
 };

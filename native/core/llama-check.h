@@ -1,5 +1,5 @@
-// What libllama takes on trust in a `llama` file, checked before it sees the file: its asserts end the process, and what
-// it throws has no code of ours. The container itself (bounds, sizes, overlaps) is gguf-file's.
+// What libllama takes on trust in a `llama` file, checked before it sees the file: its asserts end the process, and
+// what it throws has no code of ours. The container itself (bounds, sizes, overlaps) is gguf-file's.
 #pragma once
 
 #include <cstdint>

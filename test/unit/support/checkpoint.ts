@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkpointShapes, type NamedShape } from './checkpoint-shapes.js';
 import { randomNumbers } from './random.js';
 import { type Dtype, safetensors, type TestTensor } from './safetensors.js';
 
@@ -77,112 +78,13 @@ export function configJson(sizes: TinySizes): Record<string, unknown> {
   };
 }
 
-const linear = (name: string, outputs: number, inputs: number): [string, number[]][] => [
-  [`${name}.weight`, [outputs, inputs]],
-  [`${name}.bias`, [outputs]],
-];
-const norm = (name: string, size: number): [string, number[]][] => [
-  [`${name}.weight`, [size]],
-  [`${name}.bias`, [size]],
-];
-
-function visionShapes(sizes: TinySizes): [string, number[]][] {
-  const { hidden: H, feedForward: F, patch: P } = VISION;
-  const root = 'vision_model.embeddings';
-  const shapes: [string, number[]][] = [
-    [`${root}.class_embedding`, [1, 1, H]],
-    [`${root}.position_embedding`, [1, 5, H]],
-    [`${root}.patch_embedding.weight`, [H, 3, P, P]],
-    [`${root}.patch_embedding.bias`, [H]],
-    ...norm('vision_model.post_layernorm', H),
-  ];
-  for (let i = 0; i < VISION.layers; i++) {
-    const layer = `vision_model.encoder.layers.${i}`;
-    const qkv = linear(`${layer}.self_attn.qkv`, 3 * H, H);
-    shapes.push(
-      ...(sizes.qkvBias ? qkv : qkv.slice(0, 1)),
-      ...linear(`${layer}.self_attn.projection`, H, H),
-      ...norm(`${layer}.layer_norm1`, H),
-      ...norm(`${layer}.layer_norm2`, H),
-      ...linear(`${layer}.mlp.fc1`, F, H),
-      ...linear(`${layer}.mlp.fc2`, H, F),
-    );
-  }
-  return shapes;
-}
-
-function qformerShapes(sizes: TinySizes): [string, number[]][] {
-  const { hidden: D, feedForward: G, vocabulary, positions } = QFORMER;
-  const shapes: [string, number[]][] = [
-    ['query_tokens', [1, QUERIES, D]],
-    ['qformer.embeddings.word_embeddings.weight', [vocabulary, D]],
-    ['qformer.embeddings.position_embeddings.weight', [positions, D]],
-    ...norm('qformer.embeddings.layernorm', D),
-    ...linear('language_projection', sizes.hidden, D),
-  ];
-  for (let i = 0; i < QFORMER.layers; i++) {
-    const layer = `qformer.encoder.layer.${i}`;
-    for (const [part, keySize] of [
-      ['attention', D],
-      ['crossattention', VISION.hidden],
-    ] as const) {
-      if (part === 'crossattention' && i % 2 !== 0) continue;
-      shapes.push(
-        ...linear(`${layer}.${part}.attention.query`, D, D),
-        ...linear(`${layer}.${part}.attention.key`, D, keySize),
-        ...linear(`${layer}.${part}.attention.value`, D, keySize),
-        ...linear(`${layer}.${part}.output.dense`, D, D),
-        ...norm(`${layer}.${part}.output.LayerNorm`, D),
-      );
-    }
-    for (const half of ['', '_query']) {
-      shapes.push(
-        ...linear(`${layer}.intermediate${half}.dense`, G, D),
-        ...linear(`${layer}.output${half}.dense`, D, G),
-        ...norm(`${layer}.output${half}.LayerNorm`, D),
-      );
-    }
-  }
-  return shapes;
-}
-
-function llamaShapes(sizes: TinySizes): [string, number[]][] {
-  const { hidden: H, feedForward: F, vocabulary: V } = sizes;
-  const keys = (H / sizes.heads) * sizes.kvHeads;
-  const root = 'language_model.model';
-  const shapes: [string, number[]][] = [
-    [`${root}.embed_tokens.weight`, [V, H]],
-    [`${root}.norm.weight`, [H]],
-  ];
-  if (!sizes.tied) shapes.push(['language_model.lm_head.weight', [V, H]]);
-  for (let i = 0; i < sizes.layers; i++) {
-    const layer = `${root}.layers.${i}`;
-    for (const [part, rows] of [
-      ['q', H],
-      ['k', keys],
-      ['v', keys],
-      ['o', H],
-    ] as const) {
-      const both = linear(`${layer}.self_attn.${part}_proj`, rows, H);
-      shapes.push(...(sizes.attentionBias ? both : both.slice(0, 1)));
-    }
-    shapes.push(
-      [`${layer}.mlp.gate_proj.weight`, [F, H]],
-      [`${layer}.mlp.up_proj.weight`, [F, H]],
-      [`${layer}.mlp.down_proj.weight`, [H, F]],
-      [`${layer}.input_layernorm.weight`, [H]],
-      [`${layer}.post_attention_layernorm.weight`, [H]],
-    );
-  }
-  return shapes;
-}
-
 /** Names and shapes of all tensors, as HF has them. */
-export const tinyShapes = (sizes: TinySizes): [string, number[]][] => [
-  ...visionShapes(sizes),
-  ...qformerShapes(sizes),
-  ...llamaShapes(sizes),
-];
+export const tinyShapes = (sizes: TinySizes): NamedShape[] =>
+  checkpointShapes({
+    vision: { ...VISION, qkvBias: sizes.qkvBias },
+    qformer: { ...QFORMER, crossAttentionFrequency: 2, queries: QUERIES },
+    text: sizes,
+  });
 
 /** Tensors of a checkpoint by HF name. Values are multiples of 1/64: F32, F16 and BF16 hold them exactly. */
 export function tinyTensors(sizes: TinySizes, seed = 1): Map<string, TestTensor> {

@@ -8,12 +8,14 @@ export interface TestTensor {
   readonly values: Float32Array;
 }
 
-/** F16 bits of a number that F16 holds (tests use multiples of 1/64 below 1, so nothing is rounded). */
+/** F16 bits of the nearest number that F16 holds, for magnitudes below 65520. */
 function halfBits(value: number): number {
-  if (value === 0) return Object.is(value, -0) ? 0x8000 : 0;
-  const sign = value < 0 ? 0x8000 : 0;
-  const exponent = Math.floor(Math.log2(Math.abs(value)));
-  return sign | ((exponent + 15) << 10) | Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
+  const magnitude = Math.abs(value);
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  if (magnitude < 2 ** -14) return sign | Math.round(magnitude * 2 ** 24);
+  const exponent = Math.floor(Math.log2(magnitude));
+  // A fraction that rounds up to 1024 carries into the exponent.
+  return sign | (((exponent + 15) << 10) + Math.round((magnitude / 2 ** exponent - 1) * 1024));
 }
 
 function bfloatBits(value: number): number {

@@ -4,6 +4,8 @@
 #include "cancel-token-object.h"
 #include "engine-functions.h"
 #include "environment.h"
+#include "gguf-functions.h"
+#include "model-object.h"
 #include "row-functions.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -12,6 +14,8 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("CancelToken", CancelTokenObject::define(env));
     define_engine_functions(env, exports);
     define_row_functions(env, exports);
+    define_gguf_functions(env, exports);
+    ModelObject::define(env, exports);
     return exports;
 }
 

@@ -9,6 +9,12 @@
 
 namespace instructblip {
 
+Settle settle_floats(std::vector<float> values) {
+    return [shared = std::make_shared<const std::vector<float>>(std::move(values))](Napi::Env env) -> Napi::Value {
+        return from_floats(env, *shared);
+    };
+}
+
 void Environment::install(Napi::Env env) {
     auto* environment = new Environment(env);  // owned by the environment's instance data
     env.SetInstanceData(environment);

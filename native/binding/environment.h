@@ -25,6 +25,9 @@ using Progress = std::function<void(const std::string& stage, double loaded, dou
 // The work itself, on the queue's thread. Throws ModelError.
 using Work = std::function<Settle(const CancelToken& cancel, const Progress& progress)>;
 
+// Settles a call with an array of floats.
+Settle settle_floats(std::vector<float> values);
+
 // Who may end a call early: the object it runs on (by address), and the caller's token.
 struct CallScope {
     const void* owner = nullptr;

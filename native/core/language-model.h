@@ -16,13 +16,17 @@ class LanguageModelSession {
     virtual ~LanguageModelSession() = default;
 
     // Appends [soft tokens][tokens] to sequence 0 and writes the last row's logits [V].
-    // soft_tokens: [soft_count, n_embd], may be empty.
+    // soft_tokens: [soft_count, n_embd], may be empty. After an error or an abort the session is of no more use.
     virtual void prefill(const std::vector<float>& soft_tokens, const std::vector<int32_t>& tokens,
                          const CancelToken& cancel, std::vector<float>& logits) = 0;
 
     // One step: row i continues what was sequence parents[i] with tokens[i] and becomes sequence i. logits: [rows, V].
     virtual void decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents,
                         const CancelToken& cancel, std::vector<float>& logits) = 0;
+
+    // Gives the reservation back at once, from any thread; once or more. No step may follow. What the session left in
+    // the cache goes when it is destroyed: on the engine thread, before a session that was created later takes a step.
+    virtual void release() = 0;
 };
 
 class LanguageModel {
@@ -39,7 +43,8 @@ class LanguageModel {
     virtual std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const = 0;
     virtual std::string token_bytes(int32_t token, bool special) const = 0;
 
-    // Reserves `cells` cells of the KV cache for up to `sequences` sequences.
+    // Reserves `cells` cells of the KV cache for up to `sequences` sequences. From any thread. The session keeps what it
+    // needs of the model. Throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free.
     virtual std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) = 0;
 };
 

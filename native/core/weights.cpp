@@ -99,6 +99,13 @@ bool can_map(const WeightPlace& place) {
 
 }  // namespace
 
+bool leaves_file_order(const Compute& compute, ggml_type type, int64_t rows, int64_t columns) {
+    for (const WeightPlace& place : compute.weight_places()) {
+        if (can_live_in(place, type, {columns, rows}, WeightUse::product)) return !can_map(place);
+    }
+    return false;
+}
+
 ggml_tensor* WeightCheck::add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) {
     checked_tensor(file_, name, shape, use);
     return nullptr;

@@ -30,6 +30,10 @@ enum class WeightUse {
     table,    // rows are looked up, any weight type
 };
 
+// Whether a matrix of this type and shape [rows, columns] computes fastest in a buffer with an order of its own (AMX,
+// CPU_REPACK, a GPU's) instead of the file's bytes.
+bool leaves_file_order(const Compute& compute, ggml_type type, int64_t rows, int64_t columns);
+
 // Takes the declarations of a stage's weights: to load them (Weights) or only to check them (WeightCheck).
 class WeightSink {
   public:

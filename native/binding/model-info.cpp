@@ -1,0 +1,82 @@
+#include "model-info.h"
+
+#include <array>
+#include <vector>
+
+namespace instructblip {
+namespace {
+
+Napi::Array from_channels(Napi::Env env, const std::array<double, 3>& values) {
+    Napi::Array array = Napi::Array::New(env, values.size());
+    for (size_t i = 0; i < values.size(); ++i) array.Set(static_cast<uint32_t>(i), values[i]);
+    return array;
+}
+
+Napi::Array from_ids(Napi::Env env, const std::vector<int32_t>& ids) {
+    Napi::Array array = Napi::Array::New(env, ids.size());
+    for (size_t i = 0; i < ids.size(); ++i) array.Set(static_cast<uint32_t>(i), ids[i]);
+    return array;
+}
+
+double number(int64_t value) {
+    return static_cast<double>(value);
+}
+
+Napi::Object from_tokenizer(Napi::Env env, const ProcessorFacts& facts) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("clsTokenId", number(facts.cls_token_id));
+    object.Set("sepTokenId", number(facts.sep_token_id));
+    object.Set("padTokenId", number(facts.pad_token_id));
+    object.Set("unkTokenId", number(facts.unk_token_id));
+    object.Set("lowercase", facts.lowercase);
+    object.Set("stripAccents", facts.strip_accents);
+    object.Set("tokenizeChineseChars", facts.tokenize_chinese_chars);
+    object.Set("specialTokenIds", from_ids(env, facts.special_tokens));
+    return object;
+}
+
+void add_image_facts(Napi::Object& info, const ModelFacts& facts) {
+    info.Set("imageSize", number(facts.vision.image_size));
+    info.Set("imageMean", from_channels(info.Env(), facts.processor.image_mean));
+    info.Set("imageStd", from_channels(info.Env(), facts.processor.image_std));
+    info.Set("rescaleFactor", facts.processor.rescale_factor);
+    info.Set("visionHiddenSize", number(facts.vision.hidden_size));
+    info.Set("visionTokens", number(facts.vision.token_count()));
+}
+
+void add_qformer_facts(Napi::Object& info, const ModelFacts& facts) {
+    info.Set("imageTokens", number(facts.qformer.num_query_tokens));
+    info.Set("qformerHiddenSize", number(facts.qformer.hidden_size));
+    info.Set("qformerMaxTokens", number(facts.qformer.max_position_embeddings));
+    info.Set("qformerVocabularySize", number(facts.qformer.vocab_size));
+    info.Set("qformerTokenizer", from_tokenizer(info.Env(), facts.processor));
+}
+
+void add_text_facts(Napi::Object& info, const TextFacts& text) {
+    info.Set("name", text.name);
+    info.Set("languageModel", text.model_type);
+    info.Set("promptBosTokenId", text.prompt_bos_token_id);
+    info.Set("bosTokenId", text.bos_token_id);
+    info.Set("eosTokenIds", from_ids(info.Env(), text.eos_token_ids));
+    info.Set("padTokenId", text.pad_token_id);
+    info.Set("imageTokenId", text.image_token_id);
+}
+
+}  // namespace
+
+Napi::Object from_model_info(Napi::Env env, const InstructBlip& model) {
+    const LanguageModel& language_model = model.language_model();
+    Napi::Object info = Napi::Object::New(env);
+    info.Set("device", model.device_name());
+    add_image_facts(info, model.facts());
+    add_qformer_facts(info, model.facts());
+    add_text_facts(info, model.facts().text);
+    info.Set("languageHiddenSize", language_model.embedding_length());
+    info.Set("vocabularySize", language_model.vocabulary_size());
+    info.Set("contextSize", language_model.context_size());
+    info.Set("trainingContextSize", language_model.training_context_size());
+    info.Set("vocabularyEosTokenId", language_model.eos_token());
+    return info;
+}
+
+}  // namespace instructblip

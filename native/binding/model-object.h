@@ -1,0 +1,41 @@
+// `NativeModel` for JavaScript, and loadModel.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "environment.h"
+#include "model-host.h"
+
+namespace instructblip {
+
+class ModelObject : public Napi::ObjectWrap<ModelObject> {
+  public:
+    // Defines the class for this environment, and the function loadModel.
+    static void define(Napi::Env env, Napi::Object exports);
+
+    explicit ModelObject(const Napi::CallbackInfo& info);
+    ~ModelObject() override;
+    ModelObject(const ModelObject&) = delete;
+    ModelObject& operator=(const ModelObject&) = delete;
+
+  private:
+    static Napi::Value load(const Napi::CallbackInfo& info);
+    Napi::Object described();
+
+    Napi::Value tokenize(const Napi::CallbackInfo& info);
+    Napi::Value token_bytes(const Napi::CallbackInfo& info);
+    Napi::Value encode_image(const Napi::CallbackInfo& info);
+    Napi::Value query_image(const Napi::CallbackInfo& info);
+    Napi::Value create_session(const Napi::CallbackInfo& info);
+    Napi::Value trace(const Napi::CallbackInfo& info);
+    Napi::Value dispose(const Napi::CallbackInfo& info);
+
+    CallScope scope_of(const Napi::Value& cancel);
+
+    std::shared_ptr<ModelHost> host_;
+    Napi::ObjectReference disposal_;  // the promise of the first dispose()
+};
+
+}  // namespace instructblip

@@ -1,0 +1,119 @@
+#include "instructblip.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "engine.h"
+#include "error.h"
+
+namespace instructblip {
+
+// Both files open, and what they say.
+struct InstructBlip::Files {
+    explicit Files(const ModelPaths& paths)
+        : vision(GgufFile::open(paths.vision)), language_model(GgufFile::open(paths.language_model)) {}
+
+    std::shared_ptr<const GgufFile> vision;
+    std::shared_ptr<const GgufFile> language_model;
+    ModelFacts facts = read();
+
+  private:
+    ModelFacts read() const;
+    void check_pair(const ModelFacts& facts) const;
+};
+
+namespace {
+
+// Rows that InstructBLIP's processors added to Vicuna's 32,000: [PAD], <image>, and up to the next multiple of 64. A
+// Vicuna without them, or with those of the other revision, is the same model.
+constexpr int64_t most_added_rows = 64;
+
+LoadMonitor monitor_of(const char* stage, const LoadProgress& progress, const CancelToken& cancel) {
+    LoadMonitor monitor;
+    monitor.cancel = &cancel;
+    if (progress) {
+        monitor.on_bytes = [stage, &progress](uint64_t loaded, uint64_t total) { progress(stage, loaded, total); };
+    }
+    return monitor;
+}
+
+void require_size(const char* what, size_t size, int64_t unit) {
+    if (size > 0 && size % static_cast<size_t>(unit) == 0) return;
+    throw ModelError("OPTION_INVALID", std::string(what) + " must be a multiple of " + std::to_string(unit) +
+                                           " values, not " + std::to_string(size));
+}
+
+}  // namespace
+
+ModelFacts InstructBlip::Files::read() const {
+    const VisionConfig vision_config = VisionConfig::read(*vision);
+    const QFormerConfig qformer_config = QFormerConfig::read(*vision, vision_config);
+    ModelFacts facts{vision_config, qformer_config, ProcessorFacts::read(*vision, vision_config, qformer_config),
+                     TextFacts::read(*vision), check_llama(*language_model)};
+    VisionEncoder::check(*vision, facts.vision);
+    QFormer::check(*vision, facts.qformer);
+    check_pair(facts);
+    return facts;
+}
+
+void InstructBlip::Files::check_pair(const ModelFacts& facts) const {
+    const auto mismatch = [&](const std::string& ours, const std::string& theirs) {
+        throw ModelError("MODEL_PAIR_MISMATCH",
+                         vision->path() + " was made for a language model with " + ours + ", but " +
+                             language_model->path() + " has " + theirs +
+                             ": use the two files of one conversion, or the Vicuna of the same size");
+    };
+    if (facts.vision.projection_size != facts.llama.embedding_length) {
+        mismatch("hidden size " + std::to_string(facts.vision.projection_size),
+                 std::to_string(facts.llama.embedding_length));
+    }
+    if (std::abs(facts.text.vocab_size - facts.llama.vocabulary_size) > most_added_rows) {
+        mismatch(std::to_string(facts.text.vocab_size) + " tokens", std::to_string(facts.llama.vocabulary_size));
+    }
+    std::vector<int32_t> used = facts.text.eos_token_ids;
+    used.push_back(facts.text.prompt_bos_token_id);
+    const int32_t largest = *std::max_element(used.begin(), used.end());
+    if (largest >= facts.llama.vocabulary_size) {
+        mismatch("token " + std::to_string(largest), std::to_string(facts.llama.vocabulary_size) + " tokens");
+    }
+}
+
+ModelFacts InstructBlip::check(const ModelPaths& paths) {
+    return Files(paths).facts;
+}
+
+InstructBlip::InstructBlip(const ModelPaths& paths, const ModelOptions& options, const LoadProgress& progress,
+                           const CancelToken& cancel)
+    : InstructBlip(Files(paths), options, progress, cancel) {}
+
+InstructBlip::InstructBlip(const Files& files, const ModelOptions& options, const LoadProgress& progress,
+                           const CancelToken& cancel)
+    : facts_(files.facts),
+      compute_((require_engine(), options.device), options.threads),
+      vision_encoder_(files.vision, facts_.vision, compute_, monitor_of("vision encoder", progress, cancel)),
+      qformer_(files.vision, facts_.qformer, compute_, monitor_of("Q-Former", progress, cancel)),
+      language_model_(std::make_unique<LlamaLanguageModel>(*files.language_model, facts_.llama, compute_,
+                                                           options.language_model,
+                                                           monitor_of("language model", progress, cancel))) {}
+
+std::vector<float> InstructBlip::encode_image(const std::vector<float>& pixels, const CancelToken& cancel,
+                                              Trace* trace) {
+    require_size("pixels", pixels.size(), facts_.vision.pixel_count());
+    const auto batch = static_cast<int64_t>(pixels.size()) / facts_.vision.pixel_count();
+    std::vector<float> features(static_cast<size_t>(batch * facts_.vision.feature_count()));
+    vision_encoder_.encode(pixels.data(), batch, features.data(), cancel, trace);
+    return features;
+}
+
+std::vector<float> InstructBlip::query_image(const std::vector<float>& features, const std::vector<int32_t>& ids,
+                                             const CancelToken& cancel, Trace* trace) {
+    if (static_cast<int64_t>(features.size()) != facts_.vision.feature_count()) {
+        throw ModelError("OPTION_INVALID", "features must be " + std::to_string(facts_.vision.feature_count()) +
+                                               " values, not " + std::to_string(features.size()));
+    }
+    std::vector<float> soft_tokens(static_cast<size_t>(facts_.qformer.soft_token_count()));
+    qformer_.run(features.data(), ids, soft_tokens.data(), cancel, trace);
+    return soft_tokens;
+}
+
+}  // namespace instructblip

@@ -1,0 +1,224 @@
+#include "llama-language-model.h"
+
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include "engine.h"
+#include "error.h"
+#include "llama-session.h"
+
+namespace instructblip {
+namespace {
+
+// Rows of one graph: more cost memory for activations and make a cancel wait; prompts rarely have as many.
+constexpr uint32_t rows_per_graph = 256;
+
+// Bytes that one cell takes in the cache: keys and values of all layers.
+uint64_t cell_bytes(const LlamaFacts& facts, ggml_type type) {
+    const auto heads = static_cast<uint64_t>(facts.head_count_kv);
+    const uint64_t keys = ggml_row_size(type, static_cast<int64_t>(heads) * facts.key_length);
+    const uint64_t values = ggml_row_size(type, static_cast<int64_t>(heads) * facts.value_length);
+    return static_cast<uint64_t>(facts.block_count) * (keys + values);
+}
+
+int32_t chosen_context_size(const LlamaFacts& facts, const LanguageModelOptions& options) {
+    if (options.context_size < 0 || options.max_sequences < 1 || options.max_sequences > 64) {
+        throw ModelError("OPTION_INVALID", "contextSize must be 0 or more and 1..64 sequences, not " +
+                                               std::to_string(options.context_size) + " and " +
+                                               std::to_string(options.max_sequences));
+    }
+    return options.context_size > 0 ? options.context_size : default_context_size(facts, options.kv_cache_type);
+}
+
+// The system would promise the memory and end the process when it is used.
+void require_cache_memory(const LlamaFacts& facts, const Compute& compute, int32_t cells, ggml_type type) {
+    size_t free = 0;
+    size_t total = 0;
+    ggml_backend_dev_memory(compute.device(), &free, &total);
+    const uint64_t needed = static_cast<uint64_t>(cells) * cell_bytes(facts, type);
+    if (total == 0 || needed <= free) return;
+    throw ModelError("OUT_OF_MEMORY", "a KV cache of " + std::to_string(cells) + " cells takes " +
+                                          std::to_string(needed >> 20) + " MiB, " + compute.device_name() + " has " +
+                                          std::to_string(free >> 20) +
+                                          " MiB: load with a smaller contextSize or kvCacheType 'q8_0'");
+}
+
+// Whether most of the file's matrices are kept in another order than the file's. Then mapping the file would hold the
+// weights twice in memory.
+bool is_repacked(const GgufFile& file, const Compute& compute) {
+    uint64_t repacked = 0;
+    uint64_t total = 0;
+    for (const GgufTensor& tensor : file.tensors()) {
+        if (tensor.shape.size() != 2) continue;
+        total += tensor.byte_length;
+        if (leaves_file_order(compute, tensor.type, tensor.shape[0], tensor.shape[1])) repacked += tensor.byte_length;
+    }
+    return repacked > total / 2;
+}
+
+struct LoadState {
+    const LoadMonitor& monitor;
+    uint64_t bytes;
+    std::exception_ptr thrown;
+};
+
+// libllama is C: an exception must not pass through it.
+bool on_load_progress(float progress, void* data) {
+    auto* const state = static_cast<LoadState*>(data);
+    try {
+        if (state->monitor.cancel != nullptr) state->monitor.cancel->throw_if_cancelled();
+        if (state->monitor.on_bytes) {
+            state->monitor.on_bytes(static_cast<uint64_t>(progress * static_cast<double>(state->bytes)), state->bytes);
+        }
+        return true;
+    } catch (...) {
+        state->thrown = std::current_exception();
+        return false;
+    }
+}
+
+// What libllama's log gives as the reason tells memory from damage.
+[[noreturn]] void throw_failed(const std::string& what, const LogCapture& log, const char* otherwise) {
+    const std::string reason = log.as_reason();
+    const bool memory = reason.find("alloc") != std::string::npos || reason.find("memory") != std::string::npos;
+    if (memory) {
+        throw ModelError("OUT_OF_MEMORY", what + reason + ". Use a smaller type, contextSize or kvCacheType");
+    }
+    throw ModelError(otherwise, what + reason);
+}
+
+bool is_f16_or_f32(ggml_type type) {
+    return type == GGML_TYPE_F16 || type == GGML_TYPE_F32;
+}
+
+}  // namespace
+
+int32_t default_context_size(const LlamaFacts& facts, ggml_type kv_cache_type) {
+    constexpr uint64_t budget = uint64_t{384} << 20;
+    constexpr uint64_t least = 512;
+    const uint64_t affordable = std::max(budget / cell_bytes(facts, kv_cache_type), least);
+    return static_cast<int32_t>(std::min(affordable, static_cast<uint64_t>(facts.context_length)));
+}
+
+LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
+                           const LanguageModelOptions& options, const LoadMonitor& monitor)
+    : facts_(facts), cells_(chosen_context_size(facts, options)), shares_(cells_, options.max_sequences) {
+    require_cache_memory(facts_, compute, cells_, options.kv_cache_type);
+    load_model(file, compute, options, monitor);
+    create_context(compute, options);
+}
+
+void LlamaContext::load_model(const GgufFile& file, const Compute& compute, const LanguageModelOptions& options,
+                              const LoadMonitor& monitor) {
+    ggml_backend_dev_t devices[] = {compute.is_cpu() ? nullptr : compute.device(), nullptr};
+    llama_model_params params = llama_model_default_params();
+    params.devices = devices;
+    params.n_gpu_layers = compute.is_cpu() ? 0 : options.gpu_layers;
+    params.use_extra_bufts = true;
+    params.load_mode = is_repacked(file, compute) ? LLAMA_LOAD_MODE_NONE : LLAMA_LOAD_MODE_AUTO;
+    LoadState state{monitor, file.file_size(), nullptr};
+    params.progress_callback = on_load_progress;
+    params.progress_callback_user_data = &state;
+    const LogCapture log;
+    model_.reset(llama_model_load_from_file(file.path().c_str(), params));
+    if (state.thrown) std::rethrow_exception(state.thrown);
+    if (!model_) throw_failed("language model " + file.path() + " could not be loaded", log, "MODEL_FILE_CORRUPT");
+}
+
+void LlamaContext::create_context(const Compute& compute, const LanguageModelOptions& options) {
+    llama_context_params params = llama_context_default_params();
+    params.n_ctx = static_cast<uint32_t>(cells_);
+    params.n_batch = params.n_ubatch = std::max(rows_per_graph, static_cast<uint32_t>(options.max_sequences));
+    params.n_seq_max = static_cast<uint32_t>(options.max_sequences);
+    params.n_outputs_max = params.n_seq_max;  // one row of logits for each sequence
+    params.n_threads = params.n_threads_batch = compute.threads();
+    params.type_k = params.type_v = options.kv_cache_type;
+    // On the CPU the plain products are as fast for short contexts, and sum in F32. Other cache types need the other.
+    const bool plain = compute.is_cpu() && is_f16_or_f32(options.kv_cache_type);
+    params.flash_attn_type = plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED
+                                   : (is_f16_or_f32(options.kv_cache_type) ? LLAMA_FLASH_ATTN_TYPE_AUTO
+                                                                           : LLAMA_FLASH_ATTN_TYPE_ENABLED);
+    params.kv_unified = true;  // forks share cells
+    params.offload_kqv = !compute.is_cpu();
+    params.op_offload = !compute.is_cpu();
+    params.no_perf = true;
+    params.abort_callback = should_abort;
+    params.abort_callback_data = this;
+    const LogCapture log;
+    context_.reset(llama_init_from_model(model_.get(), params));
+    if (!context_) throw_failed("the KV cache could not be made", log, "DEVICE_FAILED");
+}
+
+bool LlamaContext::should_abort(void* self) {
+    const CancelToken* const cancel = static_cast<const LlamaContext*>(self)->cancel_;
+    return cancel != nullptr && cancel->cancelled();
+}
+
+void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
+    cancel.throw_if_cancelled();
+    const LogCapture log;
+    cancel_ = &cancel;
+    int32_t status = -2;
+    try {
+        status = llama_decode(context_.get(), batch);
+    } catch (const std::exception&) {  // no memory: what else could libllama throw here
+        status = -2;
+    }
+    cancel_ = nullptr;
+    cancel.throw_if_cancelled();
+    switch (status) {
+        case 0:
+            return;
+        case 1:
+            throw ModelError("CONTEXT_LENGTH_EXCEEDED", "the KV cache has no room: load with a larger contextSize");
+        case -2:
+            throw ModelError("OUT_OF_MEMORY", "memory to compute the language model could not be had" + log.as_reason());
+        default:
+            throw ModelError("DEVICE_FAILED", "the language model could not be computed" + log.as_reason());
+    }
+}
+
+LlamaLanguageModel::LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
+                                       const LanguageModelOptions& options, const LoadMonitor& monitor)
+    : context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)) {}
+
+std::vector<int32_t> LlamaLanguageModel::tokenize(const std::string& text, bool parse_special) const {
+    constexpr size_t longest = size_t{1} << 28;
+    if (text.size() > longest) {
+        throw ModelError("OPTION_INVALID", "a text of " + std::to_string(text.size()) + " bytes is too long");
+    }
+    const auto length = static_cast<int32_t>(text.size());
+    std::vector<int32_t> ids(text.size() + 2);
+    const int32_t count = llama_tokenize(context_->vocab(), text.data(), length, ids.data(),
+                                         static_cast<int32_t>(ids.size()), false, parse_special);
+    if (count < 0) throw ModelError("OPTION_INVALID", "the text could not be tokenized");
+    ids.resize(static_cast<size_t>(count));
+    return ids;
+}
+
+std::string LlamaLanguageModel::token_bytes(int32_t token, bool special) const {
+    if (token < 0 || token >= vocabulary_size()) {
+        throw ModelError("OPTION_INVALID", "token " + std::to_string(token) + " is none of the vocabulary's " +
+                                               std::to_string(vocabulary_size()));
+    }
+    std::string bytes(32, '\0');
+    const auto read = [&] {
+        return llama_token_to_piece(context_->vocab(), token, bytes.data(), static_cast<int32_t>(bytes.size()), 0,
+                                    special);
+    };
+    int32_t length = read();
+    if (length < 0) {
+        bytes.resize(static_cast<size_t>(-length));
+        length = read();
+    }
+    bytes.resize(static_cast<size_t>(std::max(length, 0)));
+    return bytes;
+}
+
+std::unique_ptr<LanguageModelSession> LlamaLanguageModel::create_session(int32_t cells, int32_t sequences) {
+    return std::make_unique<LlamaSession>(context_, cells, sequences);
+}
+
+}  // namespace instructblip

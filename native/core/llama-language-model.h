@@ -1,0 +1,84 @@
+// Vicuna and its kin through libllama: one context with one unified KV cache for all sessions of a model.
+#pragma once
+
+#include <ggml.h>
+#include <llama-cpp.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache-shares.h"
+#include "compute.h"
+#include "gguf-file.h"
+#include "language-model.h"
+#include "llama-check.h"
+#include "weights.h"
+
+namespace instructblip {
+
+struct LanguageModelOptions {
+    int32_t gpu_layers = -1;    // layers on the device that computes; -1 = all
+    int32_t context_size = 0;   // cells of the KV cache; 0 = default_context_size()
+    int32_t max_sequences = 1;  // rows that may live at once, of all sessions
+    ggml_type kv_cache_type = GGML_TYPE_F16;
+};
+
+// The model and its context, shared by the sessions. Only the engine thread may decode.
+class LlamaContext {
+  public:
+    LlamaContext(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
+                 const LanguageModelOptions& options, const LoadMonitor& monitor);
+    LlamaContext(const LlamaContext&) = delete;
+    LlamaContext& operator=(const LlamaContext&) = delete;
+
+    llama_context* get() const { return context_.get(); }
+    llama_memory_t memory() const { return llama_get_memory(context_.get()); }
+    const llama_vocab* vocab() const { return llama_model_get_vocab(model_.get()); }
+    const LlamaFacts& facts() const { return facts_; }
+    int32_t cells() const { return cells_; }
+    CacheShares& shares() { return shares_; }
+
+    // Throws ABORTED, CONTEXT_LENGTH_EXCEEDED, OUT_OF_MEMORY, DEVICE_FAILED.
+    void decode(const llama_batch& batch, const CancelToken& cancel);
+
+  private:
+    void load_model(const GgufFile& file, const Compute& compute, const LanguageModelOptions& options,
+                    const LoadMonitor& monitor);
+    void create_context(const Compute& compute, const LanguageModelOptions& options);
+    static bool should_abort(void* self);
+
+    LlamaFacts facts_;
+    int32_t cells_;
+    CacheShares shares_;
+    llama_model_ptr model_;
+    llama_context_ptr context_;            // freed before its model
+    const CancelToken* cancel_ = nullptr;  // of the decode in progress
+};
+
+class LlamaLanguageModel : public LanguageModel {
+  public:
+    // `facts` are check_llama(file)'s. Throws MODEL_FILE_CORRUPT, OUT_OF_MEMORY, ABORTED.
+    LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
+                       const LanguageModelOptions& options, const LoadMonitor& monitor = {});
+
+    int32_t embedding_length() const override { return static_cast<int32_t>(context_->facts().embedding_length); }
+    int32_t vocabulary_size() const override { return static_cast<int32_t>(context_->facts().vocabulary_size); }
+    int32_t context_size() const override { return context_->cells(); }
+    int32_t training_context_size() const override { return static_cast<int32_t>(context_->facts().context_length); }
+    int32_t eos_token() const override { return context_->facts().eos_token_id; }
+
+    std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const override;
+    std::string token_bytes(int32_t token, bool special) const override;
+    std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) override;
+
+  private:
+    std::shared_ptr<LlamaContext> context_;
+};
+
+// Cells of the KV cache when none are asked for: the training context, as far as 384 MiB hold it (768 cells of
+// Vicuna-7B in F16), but at least 512 of it.
+int32_t default_context_size(const LlamaFacts& facts, ggml_type kv_cache_type);
+
+}  // namespace instructblip

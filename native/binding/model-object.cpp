@@ -95,7 +95,7 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
         const auto on_progress = info[2].IsFunction() ? info[2].As<Napi::Function>() : Napi::Function();
         const CallScope scope{host.get(), object, CancelTokenObject::unwrap(info[1], "cancel"), on_progress};
         auto work = [self, host, paths, model_options = to_model_options(options)](const CancelToken& cancel,
-                                                                             const Progress& progress) -> Settle {
+                                                                                   const Progress& progress) -> Settle {
             const LoadProgress report = [&](const char* stage, uint64_t loaded, uint64_t total) {
                 progress(stage, static_cast<double>(loaded), static_cast<double>(total));
             };

@@ -137,9 +137,9 @@ void LlamaContext::create_context(const Compute& compute, const LanguageModelOpt
     params.type_k = params.type_v = options.kv_cache_type;
     // On the CPU the plain products are as fast for short contexts, and sum in F32. Other cache types need the other.
     const bool plain = compute.is_cpu() && is_f16_or_f32(options.kv_cache_type);
-    params.flash_attn_type = plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED
-                                   : (is_f16_or_f32(options.kv_cache_type) ? LLAMA_FLASH_ATTN_TYPE_AUTO
-                                                                           : LLAMA_FLASH_ATTN_TYPE_ENABLED);
+    params.flash_attn_type =
+        plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED
+              : (is_f16_or_f32(options.kv_cache_type) ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_ENABLED);
     params.kv_unified = true;  // forks share cells
     params.offload_kqv = !compute.is_cpu();
     params.op_offload = !compute.is_cpu();
@@ -174,7 +174,8 @@ void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
         case 1:
             throw ModelError("CONTEXT_LENGTH_EXCEEDED", "the KV cache has no room: load with a larger contextSize");
         case -2:
-            throw ModelError("OUT_OF_MEMORY", "memory to compute the language model could not be had" + log.as_reason());
+            throw ModelError("OUT_OF_MEMORY",
+                             "memory to compute the language model could not be had" + log.as_reason());
         default:
             throw ModelError("DEVICE_FAILED", "the language model could not be computed" + log.as_reason());
     }

@@ -31,9 +31,12 @@ class Batch {
 
     // libllama takes pointers to what it does not write.
     llama_batch view(const float* embeddings, const int32_t* tokens) {
-        return {static_cast<int32_t>(ids_.size()), const_cast<int32_t*>(tokens),
-                const_cast<float*>(embeddings),    positions_.data(),
-                id_counts_.data(),                 id_pointers_.data(),
+        return {static_cast<int32_t>(ids_.size()),
+                const_cast<int32_t*>(tokens),
+                const_cast<float*>(embeddings),
+                positions_.data(),
+                id_counts_.data(),
+                id_pointers_.data(),
                 outputs_.data()};
     }
 

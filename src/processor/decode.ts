@@ -1,0 +1,139 @@
+import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp';
+import { createError, type InstructBlipError, isErrorCode } from '../errors.js';
+import { raceAbort } from './abort.js';
+import { cmykToRgb, grayToRgb, toEightBits, withoutAlpha } from './colour.js';
+import { decodeGif } from './gif.js';
+import { describeBytes, detectFormat, type ImageFormat } from './image-format.js';
+import type { LoadedImage, RawImage } from './image-input.js';
+import type { ImageLimits } from './image-limits.js';
+import { hasAdobeMarker } from './jpeg-markers.js';
+import type { RgbImage } from './resize.js';
+import { shorten } from './shorten.js';
+
+/** An encoded picture and what is needed to read it. */
+interface Source {
+  readonly bytes: Uint8Array;
+  readonly name: string;
+  readonly format: ImageFormat;
+  readonly limits: ImageLimits;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * → RGB [h,w,3] u8, as Pillow 9.4's `convert("RGB")`: no colour management, alpha dropped, EXIF orientation applied to encoded pictures.
+ * @throws IMAGE_FORMAT_UNSUPPORTED, IMAGE_CORRUPT, IMAGE_TOO_LARGE, or the signal's reason
+ */
+export async function decodeImage(image: LoadedImage, limits: ImageLimits, signal?: AbortSignal): Promise<RgbImage> {
+  if (image.kind === 'raw') return rawToRgb(image.image);
+  if (image.kind === 'sharp') return decodeSharp(image.image, limits, signal);
+  const { bytes, name } = image;
+  if (bytes.length === 0) throw createError('IMAGE_CORRUPT', `${name}: there are no bytes; get the picture again`);
+  const format = detectFormat(bytes);
+  if (!format) {
+    throw createError(
+      'IMAGE_FORMAT_UNSUPPORTED',
+      `${name}: the format is ${describeBytes(bytes)}; convert it to PNG or JPEG (read: JPEG, PNG, WebP, GIF, TIFF)`,
+    );
+  }
+  return decodeBytes({ bytes, name, format, limits, signal });
+}
+
+async function decodeBytes(source: Source): Promise<RgbImage> {
+  // Transparent pixels keep their palette colour in Pillow; libvips loses it.
+  if (source.format === 'gif') return decodeGif(source.bytes, source.name, source.limits);
+  const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: source.limits.pixels } as const;
+  const image = sharp(source.bytes, options);
+  try {
+    const metadata = await raceAbort(image.metadata(), source.signal);
+    checkPixels(source.name, metadata, source.limits);
+    return await decodePixels(image, metadata, source);
+  } catch (error) {
+    source.signal?.throwIfAborted();
+    throw toImageError(error, source.name, source.limits);
+  }
+}
+
+async function decodePixels(
+  image: Sharp,
+  metadata: Metadata,
+  { bytes, name, format, signal }: Source,
+): Promise<RgbImage> {
+  const { space, depth } = metadata;
+  // Stated as what it is, nothing is converted: libvips would take CMYK and 16 bits through colour profiles.
+  const colours = space === 'cmyk' ? image : image.removeAlpha();
+  const raw = colours.autoOrient().pipelineColourspace(space).toColourspace(space);
+  const read = async (type: 'uchar' | 'ushort') =>
+    raceAbort(raw.raw({ depth: type }).toBuffer({ resolveWithObject: true }), signal);
+  const kind = `${space}/${depth}`;
+  if (kind === 'srgb/uchar' || kind === 'b-w/uchar') {
+    const { data, info } = await read('uchar');
+    return rgbOf(data, info);
+  }
+  if (kind === 'rgb16/ushort' || kind === 'grey16/ushort') {
+    const { data, info } = await read('ushort');
+    return rgbOf(toEightBits(data, grayOf(metadata)), info);
+  }
+  if (kind === 'cmyk/uchar' && metadata.channels === 4) {
+    const { data, info } = await read('uchar');
+    const inverted = format === 'jpeg' && !hasAdobeMarker(bytes);
+    return { data: cmykToRgb(data, inverted), width: info.width, height: info.height };
+  }
+  throw createError(
+    'IMAGE_FORMAT_UNSUPPORTED',
+    `${name}: ${format.toUpperCase()} with pixels of kind ${kind} is not read; convert it to PNG or JPEG with 8 bits per channel`,
+  );
+}
+
+const grayOf = ({ space, channels }: Metadata): boolean => space === 'grey16' && channels === 1;
+
+function rgbOf(
+  data: Uint8Array,
+  { width, height, channels }: Pick<OutputInfo, 'width' | 'height' | 'channels'>,
+): RgbImage {
+  if (channels === 3) return { data, width, height };
+  if (channels === 4) return { data: withoutAlpha(data), width, height };
+  return { data: grayToRgb(data, channels), width, height };
+}
+
+const rawToRgb = (image: RawImage): RgbImage => {
+  const { buffer, byteOffset, byteLength } = image.data;
+  return rgbOf(new Uint8Array(buffer, byteOffset, byteLength), image);
+};
+
+/** The result of the caller's own pipeline, in sRGB. */
+async function decodeSharp(image: Sharp, limits: ImageLimits, signal: AbortSignal | undefined): Promise<RgbImage> {
+  const name = 'the sharp instance';
+  try {
+    const pipeline = image.clone().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
+    const { data, info } = await raceAbort(pipeline.toBuffer({ resolveWithObject: true }), signal);
+    checkPixels(name, info, limits);
+    return rgbOf(data, info);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw toImageError(error, name, limits);
+  }
+}
+
+function checkPixels(name: string, { width, height }: { width: number; height: number }, limits: ImageLimits): void {
+  if (width * height > limits.pixels) throw tooManyPixels(name, limits, `${width} x ${height}`);
+}
+
+const tooManyPixels = (name: string, limits: ImageLimits, size = 'the picture'): InstructBlipError =>
+  createError(
+    'IMAGE_TOO_LARGE',
+    `${name}: ${size} is over the limit of ${limits.pixels} pixels: make the picture smaller`,
+  );
+
+function toImageError(error: unknown, name: string, limits: ImageLimits): unknown {
+  if (isErrorCode((error as { code?: unknown }).code)) return error;
+  const message =
+    error instanceof Error || typeof error === 'object' ? String((error as Error).message) : String(error);
+  if (/pixel limit/i.test(message)) return tooManyPixels(name, limits);
+  if (/file is missing/i.test(message)) {
+    return createError('IMAGE_NOT_FOUND', `${name}: there is no such file; check the path`, { cause: error });
+  }
+  const reason = shorten(message.replace(/\s+/g, ' ').trim(), 160);
+  return createError('IMAGE_CORRUPT', `${name}: the picture is truncated or damaged (${reason}); get it again`, {
+    cause: error,
+  });
+}

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import * as ask from './ask.js';
+import * as bench from './bench.js';
 import * as convert from './convert.js';
 import * as inspect from './inspect.js';
 import { toleratePipeEnd } from './output.js';
@@ -15,7 +16,7 @@ function createProgram(): Command {
     .option('--debug', 'on an error, print the stack too')
     .exitOverride()
     .showHelpAfterError('(--help shows what there is)');
-  for (const command of [ask, convert, quantize, inspect]) command.register(program);
+  for (const command of [ask, convert, quantize, inspect, bench]) command.register(program);
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
 }

@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  type Answer,
+  demoModelFolder,
+  type ImageFeatures,
+  InstructBlip,
+  type LoadOptions,
+  type ModelSource,
+} from '../index.js';
+import { type BenchResult, describeBench, median } from './bench-report.js';
+import { interruptible } from './interrupt.js';
+import { numberOption } from './number-option.js';
+import { print } from './output.js';
+
+interface Flags {
+  readonly model?: string;
+  readonly vision?: string;
+  readonly languageModel?: string;
+  readonly image?: string;
+  readonly question: string;
+  readonly maxNewTokens: number;
+  readonly repeats: number;
+  readonly parallel?: number;
+  readonly device?: string;
+  readonly threads?: number;
+  readonly contextSize?: number;
+  readonly json?: boolean;
+}
+
+/** One answer and when its first token came, in milliseconds after the call. */
+interface Run {
+  readonly answer: Answer;
+  readonly firstToken: number;
+}
+
+function loadOptions({ device, threads, contextSize, parallel }: Flags): LoadOptions {
+  const given = { device, threads, contextSize, maxBatch: parallel };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** One file without its partner goes to the library as it is, which says what it thinks of it. */
+const modelOf = ({ model, vision, languageModel }: Flags): ModelSource =>
+  vision === undefined && languageModel === undefined
+    ? (model ?? demoModelFolder())
+    : ({ vision, languageModel } as ModelSource);
+
+/** Asks for exactly `maxNewTokens` tokens: an answer that ended early would not be comparable. */
+async function askOnce(
+  blip: InstructBlip,
+  image: string | ImageFeatures,
+  { question, maxNewTokens }: Flags,
+  signal: AbortSignal,
+): Promise<Run> {
+  const start = performance.now();
+  let firstToken = 0;
+  const answer = await blip.ask(image, question, {
+    maxNewTokens,
+    minNewTokens: maxNewTokens,
+    signal,
+    onToken: () => {
+      firstToken ||= performance.now() - start;
+    },
+  });
+  return { answer, firstToken };
+}
+
+/** Tokens per second of `parallel` calls at once, all together: the picture is encoded already, everything else counts. */
+async function askTogether(blip: InstructBlip, image: string, flags: Flags, parallel: number, signal: AbortSignal) {
+  const features = await blip.encodeImage(image, { signal });
+  const start = performance.now();
+  await Promise.all(Array.from({ length: parallel }, () => askOnce(blip, features, flags, signal)));
+  return (parallel * flags.maxNewTokens * 1000) / (performance.now() - start);
+}
+
+async function measure(flags: Flags, signal: AbortSignal): Promise<BenchResult> {
+  const image = flags.image ?? join(demoModelFolder(), 'scene.png');
+  const start = performance.now();
+  const blip = await InstructBlip.load(modelOf(flags), { ...loadOptions(flags), signal });
+  const load = performance.now() - start;
+  try {
+    const runs: Run[] = [];
+    // The first call warms up caches and is not counted.
+    await askOnce(blip, image, flags, signal);
+    while (runs.length < flags.repeats) runs.push(await askOnce(blip, image, flags, signal));
+    const parallel = flags.parallel;
+    const together = parallel === undefined ? undefined : await askTogether(blip, image, flags, parallel, signal);
+    return summarize(blip, load, runs, parallel, together);
+  } finally {
+    await blip.dispose();
+  }
+}
+
+function summarize(
+  blip: InstructBlip,
+  load: number,
+  runs: readonly Run[],
+  parallel: number | undefined,
+  together: number | undefined,
+): BenchResult {
+  const of = (value: (run: Run) => number) => median(runs.map(value));
+  const { usage } = runs[0]!.answer;
+  const steps = usage.generatedTokens - 1;
+  return {
+    model: blip.info.name,
+    device: blip.info.device,
+    ...usage,
+    repeats: runs.length,
+    load,
+    preprocess: of(({ answer }) => answer.timings.preprocess),
+    vision: of(({ answer }) => answer.timings.vision),
+    qformer: of(({ answer }) => answer.timings.qformer),
+    prefill: of(({ answer }) => answer.timings.prefill),
+    decode: of(({ answer }) => answer.timings.decode / steps),
+    firstToken: of(({ firstToken }) => firstToken),
+    total: of(({ answer }) => answer.timings.total),
+    peakMemory: process.resourceUsage().maxRSS * 1024,
+    ...(together === undefined ? {} : { parallel: parallel!, parallelTokensPerSecond: together }),
+  };
+}
+
+async function run(flags: Flags): Promise<void> {
+  const result = await interruptible(signal => measure(flags, signal));
+  await print(flags.json ? `${JSON.stringify(result)}\n` : describeBench(result));
+}
+
+/** An option that takes a whole number from `least` on. */
+function countOption(flags: string, description: string, least: number): Option {
+  const parse = (value: string): number => {
+    const count = Number(value);
+    if (value.trim() !== '' && Number.isInteger(count) && count >= least) return count;
+    throw new InvalidArgumentError(`It must be a whole number, at least ${least}.`);
+  };
+  return new Option(flags, description).argParser(parse);
+}
+
+/** `instructblip bench`: how fast a model runs on this machine. */
+export function register(program: Command): void {
+  program
+    .command('bench')
+    .description('measure how fast a model runs on this machine: medians of several answers, after one to warm up')
+    .option('--model <folder>', 'folder with the two GGUF files (default: the demo model of the package)')
+    .addOption(new Option('--vision <file>', 'the mmproj file, in place of a folder').conflicts('model'))
+    .addOption(new Option('--language-model <file>', 'the language model, in place of a folder').conflicts('model'))
+    .option('--image <image>', 'path or http(s) URL of a picture (default: that of the demo)')
+    .option('--question <text>', 'the question', 'Describe the picture in detail.')
+    .addOption(countOption('--max-new-tokens <n>', 'tokens of each answer', 2).default(32))
+    .addOption(countOption('--repeats <n>', 'answers that are measured', 1).default(3))
+    .addOption(countOption('--parallel <n>', 'measure this many calls at once, too', 1))
+    .option('--device <name>', "'auto', 'cpu', 'cuda', 'metal', 'vulkan' or a device name (default: auto)")
+    .addOption(numberOption('--threads <n>', 'compute threads (default: physical cores)'))
+    .addOption(numberOption('--context-size <n>', "tokens of context (default: the model's)"))
+    .option('--json', 'print one JSON object: times in milliseconds (decode: of one token), memory in bytes')
+    .action(run);
+}

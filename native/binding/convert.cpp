@@ -94,6 +94,7 @@ std::vector<std::string> to_strings(const Napi::Value& value, const std::string&
     if (!value.IsArray()) throw_wrong_type(name, "an array of strings");
     const auto array = value.As<Napi::Array>();
     std::vector<std::string> strings;
+    strings.reserve(array.Length());
     for (uint32_t i = 0; i < array.Length(); ++i) {
         strings.push_back(to_string(array.Get(i), name + "[" + std::to_string(i) + "]"));
     }

@@ -1,5 +1,6 @@
 #include "gguf-functions.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -41,7 +42,7 @@ template <class Element>
 Napi::Value from_numbers(Napi::Env env, const std::vector<Element>& values) {
     auto array = Napi::TypedArrayOf<Element>::New(env, values.size());
     std::copy(values.begin(), values.end(), array.Data());
-    return array;
+    return {env, array};
 }
 
 template <class T>

@@ -13,7 +13,8 @@ void Mailbox::post(Message message) {
     auto owned = std::make_unique<Message>(std::move(message));
     const std::lock_guard<std::mutex> lock(mutex_);
     // deliver() takes ownership, also of what is still queued when the environment ends.
-    if (!closed_ && channel_.NonBlockingCall(owned.get()) == napi_ok) owned.release();
+    if (closed_ || channel_.NonBlockingCall(owned.get()) != napi_ok) return;
+    [[maybe_unused]] const Message* const delivered = owned.release();
 }
 
 void Mailbox::keep_process_alive(Napi::Env env, bool alive) {

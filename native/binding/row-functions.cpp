@@ -27,7 +27,7 @@ Napi::Value convert_rows(const Napi::CallbackInfo& info, Input (*read)(const Nap
         auto work = [=, input = std::move(input)](const CancelToken& cancel, const Progress&) -> Settle {
             const auto output = std::make_shared<const decltype(convert(type, input, row_length, cancel))>(
                 convert(type, input, row_length, cancel));
-            return [=](Napi::Env current) -> Napi::Value { return make_result(current, *output); };
+            return [=](Napi::Env current) -> Napi::Value { return {current, make_result(current, *output)}; };
         };
         return environment.call(environment.worker(), scope, std::move(work));
     });

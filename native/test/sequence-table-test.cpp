@@ -53,6 +53,7 @@ void test_against_copies() {
             std::vector<int32_t> parents(1 + random() % 5);
             for (int32_t& parent : parents) parent = static_cast<int32_t>(random() % wanted.size());
             std::vector<std::vector<int>> rows;
+            rows.reserve(parents.size());
             for (const int32_t parent : parents) rows.push_back(wanted[static_cast<size_t>(parent)]);
             SequenceTable next = table;
             const SequenceMoves moves = next.arrange(parents);

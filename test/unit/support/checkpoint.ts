@@ -124,7 +124,8 @@ export function sentencePieceModel(modelType = 2): Buffer {
     const body = [...field(1, Buffer.from(text)), (2 << 3) | 5, ...score, 3 << 3, type];
     return field(1, Uint8Array.from(body));
   });
-  return Buffer.from([...pieces, ...field(2, Uint8Array.of(3 << 3, modelType))]);
+  // trainer_spec: model_type and byte_fallback.
+  return Buffer.from([...pieces, ...field(2, Uint8Array.from([3 << 3, modelType, ...varint(35 << 3), 1]))]);
 }
 
 /** The same vocabulary as HF's fast tokenizer saves it. */

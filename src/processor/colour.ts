@@ -30,13 +30,12 @@ export function toEightBits(bytes: Uint8Array, clip: boolean): Uint8Array {
 }
 
 /** Pillow's cmyk2rgb: (255 - c) scaled by (255 - k), with its rounding division by 255. */
-export function cmykToRgb(cmyk: Uint8Array, invert: boolean): Uint8Array {
+export function cmykToRgb(cmyk: Uint8Array): Uint8Array {
   const rgb = new Uint8Array((cmyk.length / 4) * 3);
-  const flip = invert ? 255 : 0;
   for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
-    const light = 255 - ((cmyk[from + 3] as number) ^ flip);
+    const light = 255 - (cmyk[from + 3] as number);
     for (let channel = 0; channel < 3; channel++) {
-      const product = ((cmyk[from + channel] as number) ^ flip) * light + 128;
+      const product = (cmyk[from + channel] as number) * light + 128;
       rgb[to + channel] = light - (((product >> 8) + product) >> 8);
     }
   }

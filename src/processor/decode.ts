@@ -6,9 +6,12 @@ import { decodeGif } from './gif.js';
 import { describeBytes, detectFormat, type ImageFormat } from './image-format.js';
 import type { LoadedImage, RawImage } from './image-input.js';
 import type { ImageLimits } from './image-limits.js';
-import { hasAdobeMarker } from './jpeg-markers.js';
+import { orient, orientationOf } from './orientation.js';
 import type { RgbImage } from './resize.js';
 import { shorten } from './shorten.js';
+
+/** Where a PNG's header says it. */
+const PNG_COLOUR_TYPE = 25;
 
 /** An encoded picture and what is needed to read it. */
 interface Source {
@@ -61,7 +64,8 @@ async function decodePixels(
   const { space, depth } = metadata;
   // Stated as what it is, nothing is converted: libvips would take CMYK and 16 bits through colour profiles.
   const colours = space === 'cmyk' ? image : image.removeAlpha();
-  const raw = colours.autoOrient().pipelineColourspace(space).toColourspace(space);
+  const turned = orient(colours, orientationOf(metadata, format));
+  const raw = turned.pipelineColourspace(space).toColourspace(space);
   const read = async (type: 'uchar' | 'ushort') =>
     raceAbort(raw.raw({ depth: type }).toBuffer({ resolveWithObject: true }), signal);
   const kind = `${space}/${depth}`;
@@ -71,20 +75,19 @@ async function decodePixels(
   }
   if (kind === 'rgb16/ushort' || kind === 'grey16/ushort') {
     const { data, info } = await read('ushort');
-    return rgbOf(toEightBits(data, grayOf(metadata)), info);
+    // Of PNG by its header: a gray one with a transparent colour is decoded to gray and alpha.
+    const isGray = format === 'png' ? bytes[PNG_COLOUR_TYPE] === 0 : metadata.channels === 1;
+    return rgbOf(toEightBits(data, isGray), info);
   }
   if (kind === 'cmyk/uchar' && metadata.channels === 4) {
     const { data, info } = await read('uchar');
-    const inverted = format === 'jpeg' && !hasAdobeMarker(bytes);
-    return { data: cmykToRgb(data, inverted), width: info.width, height: info.height };
+    return { data: cmykToRgb(data), width: info.width, height: info.height };
   }
   throw createError(
     'IMAGE_FORMAT_UNSUPPORTED',
     `${name}: ${format.toUpperCase()} with pixels of kind ${kind} is not read; convert it to PNG or JPEG with 8 bits per channel`,
   );
 }
-
-const grayOf = ({ space, channels }: Metadata): boolean => space === 'grey16' && channels === 1;
 
 function rgbOf(
   data: Uint8Array,

@@ -58,7 +58,7 @@ class GifReader {
 
 /**
  * The first frame of a GIF as Pillow 9.4's `convert("RGB")` gives it: pixels have the colour of their palette entry, transparent ones too. What the frame
- * does not cover has the background's entry.
+ * does not cover has the transparent entry's, or the first.
  * @throws IMAGE_CORRUPT, IMAGE_TOO_LARGE
  */
 export function decodeGif(bytes: Uint8Array, name: string, limits: ImageLimits): RgbImage {
@@ -66,8 +66,7 @@ export function decodeGif(bytes: Uint8Array, name: string, limits: ImageLimits):
   const width = reader.u16();
   const height = reader.u16();
   const flags = reader.u8();
-  const background = reader.u8();
-  reader.u8();
+  reader.take(2);
   const global = reader.palette(flags);
   const { frame, transparent } = readFirstFrame(reader, global);
   // The frame may be larger than the screen: Pillow then grows the picture.
@@ -76,7 +75,7 @@ export function decodeGif(bytes: Uint8Array, name: string, limits: ImageLimits):
     const text = `${name}: ${size.width} x ${size.height} is over the limit of ${limits.pixels} pixels: make the picture smaller`;
     throw createError('IMAGE_TOO_LARGE', text);
   }
-  const indices = new Uint8Array(size.width * size.height).fill(transparent ?? background);
+  const indices = new Uint8Array(size.width * size.height).fill(transparent ?? 0);
   drawFrame(reader, frame, indices, size.width);
   return { data: lookUp(indices, frame.palette), ...size };
 }
@@ -91,7 +90,7 @@ function readFirstFrame(
     if (block === EXTENSION) {
       const label = reader.u8();
       const data = reader.blocks();
-      if (label === GRAPHIC_CONTROL && data.length >= 4) transparent = (data[0] as number) & 1 ? data[3] : undefined;
+      if (label === GRAPHIC_CONTROL && (data[0] ?? 0) & 1) transparent = data[3];
     } else if (block === IMAGE) {
       return { frame: readFrame(reader, global), transparent };
     } else if (block === 0x3b) {
@@ -103,14 +102,21 @@ function readFirstFrame(
 function readFrame(reader: GifReader, global: Uint8Array | undefined): Frame {
   const [left, top, width, height] = [reader.u16(), reader.u16(), reader.u16(), reader.u16()];
   const flags = reader.u8();
-  const palette = reader.palette(flags) ?? global ?? grayPalette();
+  const palette = completePalette(reader.palette(flags) ?? global);
   const codeSize = reader.u8();
   if (width === 0 || height === 0) throw reader.corrupt('its frame is empty');
   if (codeSize < 1 || codeSize > 11) throw reader.corrupt(`code size ${codeSize}`);
   return { left, top, width, height, interlaced: (flags & 0x40) !== 0, palette, codeSize, data: reader.blocks() };
 }
 
-const grayPalette = (): Uint8Array => Uint8Array.from({ length: 768 }, (_, i) => Math.trunc(i / 3));
+/** Pillow takes a palette that says nothing for none: indices are gray values then, those beyond it too. Else those are black. */
+function completePalette(palette: Uint8Array | undefined): Uint8Array {
+  const gray = Uint8Array.from({ length: 768 }, (_, i) => Math.trunc(i / 3));
+  if (!palette || palette.every((value, i) => value === gray[i])) return gray;
+  const complete = new Uint8Array(768);
+  complete.set(palette);
+  return complete;
+}
 
 /** Rows in the order in which they come. */
 function* rowsOf(height: number, interlaced: boolean): Generator<number> {
@@ -197,9 +203,9 @@ function lookUp(indices: Uint8Array, palette: Uint8Array): Uint8Array {
   const rgb = new Uint8Array(indices.length * 3);
   for (let i = 0, to = 0; i < indices.length; i++, to += 3) {
     const from = (indices[i] as number) * 3;
-    rgb[to] = palette[from] ?? 0;
-    rgb[to + 1] = palette[from + 1] ?? 0;
-    rgb[to + 2] = palette[from + 2] ?? 0;
+    rgb[to] = palette[from] as number;
+    rgb[to + 1] = palette[from + 1] as number;
+    rgb[to + 2] = palette[from + 2] as number;
   }
   return rgb;
 }

@@ -66,30 +66,38 @@ const clip8 = (sum: number): number => {
 /** Rows `top` to `bottom` of the input, each made `width` wide. */
 function resizeHorizontally(image: RgbImage, width: number, top: number, bottom: number): RgbImage {
   const { first, count, weights, stride } = makeFilter(image.width, width);
-  const { data: input } = image;
-  const height = bottom - top;
-  const output = new Uint8Array(height * width * 3);
+  const output = new Uint8Array((bottom - top) * width * 3);
+  // One row, a pixel in each word: a third of the loads below, which are what this loop costs.
+  const row = new Int32Array(image.width);
   let to = 0;
   for (let y = top; y < bottom; y++) {
-    const row = y * image.width * 3;
+    packRow(image, y, row);
     for (let x = 0; x < width; x++) {
-      let from = row + (first[x] as number) * 3;
+      let from = first[x] as number;
       let r = HALF;
       let g = HALF;
       let b = HALF;
       const end = x * stride + (count[x] as number);
-      for (let k = x * stride; k < end; k++, from += 3) {
+      for (let k = x * stride; k < end; k++, from++) {
         const weight = weights[k] as number;
-        r = (r + Math.imul(input[from] as number, weight)) | 0;
-        g = (g + Math.imul(input[from + 1] as number, weight)) | 0;
-        b = (b + Math.imul(input[from + 2] as number, weight)) | 0;
+        const pixel = row[from] as number;
+        r = (r + Math.imul(pixel & 255, weight)) | 0;
+        g = (g + Math.imul((pixel >>> 8) & 255, weight)) | 0;
+        b = (b + Math.imul(pixel >>> 16, weight)) | 0;
       }
       output[to++] = clip8(r);
       output[to++] = clip8(g);
       output[to++] = clip8(b);
     }
   }
-  return { data: output, width, height };
+  return { data: output, width, height: bottom - top };
+}
+
+/** Row `y`, each pixel as 0xBBGGRR. */
+function packRow({ data, width }: RgbImage, y: number, row: Int32Array): void {
+  for (let x = 0, from = y * width * 3; x < width; x++, from += 3) {
+    row[x] = (data[from] as number) | ((data[from + 1] as number) << 8) | ((data[from + 2] as number) << 16);
+  }
 }
 
 /** `top`: the row of the whole picture that `image` starts with. */

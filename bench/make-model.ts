@@ -31,6 +31,7 @@ interface Flags {
   readonly qformerLayers?: number;
   readonly seed: number;
   readonly out: string;
+  readonly json?: boolean;
 }
 
 /** Says in the name what is not the shape's own: files of other sizes get other names. */
@@ -74,7 +75,8 @@ async function run(flags: Flags): Promise<void> {
       `${result.written.length} of 2 files (${formatBytes(result.size)} together) written in ${seconds.toFixed(1)} s, peak memory ${memory}\n`,
     );
   }
-  process.stdout.write(`${result.visionPath}\n${result.languageModelPath}\n`);
+  if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else process.stdout.write(`${result.visionPath}\n${result.languageModelPath}\n`);
 }
 
 const program = new Command('make-model')
@@ -89,6 +91,7 @@ const program = new Command('make-model')
   .addOption(numberOption('--qformer-layers <n>', 'layers of the Q-Former (default: 12)'))
   .addOption(numberOption('--seed <n>', 'seed of the weights').default(1))
   .option('--out <folder>', 'folder for the files', join(here, 'out'))
+  .option('--json', 'print one JSON object: paths, size, and the sizes of the model')
   .action(run);
 
 program.parseAsync().catch((error: Error & { code?: unknown }) => {

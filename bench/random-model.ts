@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { CheckpointConfig } from '../src/convert/checkpoint-config.js';
 import type { ConversionProgress } from '../src/convert/conversion-options.js';
 import { languageModelMetadata } from '../src/convert/language-model-metadata.js';
 import { llamaTensors } from '../src/convert/llama-tensors.js';
@@ -12,7 +13,7 @@ import { visionTensors } from '../src/convert/vision-tensors.js';
 import { type GgufPlan, planGguf, writeGguf } from '../src/convert/write-gguf.js';
 import type { LanguageModelType, TensorType, VisionType } from '../src/gguf/tensor-types.js';
 import { loadAddon } from '../src/native/load-addon.js';
-import { checkpointFacts, type ShapeName, type ShapeOverrides } from './checkpoint-shape.js';
+import { type CheckpointFacts, checkpointFacts, type ShapeName, type ShapeOverrides } from './checkpoint-shape.js';
 import { NoiseBank } from './noise-rows.js';
 
 export interface RandomModelOptions {
@@ -35,6 +36,7 @@ export interface RandomModelFiles {
   readonly size: number;
   /** The files that had to be written; the others were there. */
   readonly written: readonly string[];
+  readonly config: CheckpointConfig;
 }
 
 const EMBEDDING_DEVIATION = 0.02;
@@ -59,9 +61,11 @@ function planNoise(rules: readonly TensorRule[], bank: NoiseBank, typeOf: (rule:
 }
 
 /** Both files, but for their weights: the converter's own tables say what is in them. */
-async function planFiles(options: RandomModelOptions, bank: NoiseBank): Promise<readonly [GgufPlan, GgufPlan]> {
-  const { name, outFolder, visionType, languageModelType } = options;
-  const { config, vocabulary, qformerVocabulary } = await checkpointFacts(options.shape, options.overrides);
+function planFiles(
+  { name, outFolder, visionType, languageModelType }: RandomModelOptions,
+  { config, vocabulary, qformerVocabulary }: CheckpointFacts,
+  bank: NoiseBank,
+): readonly [GgufPlan, GgufPlan] {
   const visionTensorType = (rule: TensorRule) => {
     if (rule.role === 'exact') return 'f32';
     return rule.role === 'convolution' ? convolutionType(visionType) : visionMatrixType(visionType, rule.shape);
@@ -116,7 +120,8 @@ async function writeFiles(plans: readonly GgufPlan[], { signal, onProgress }: Ra
  */
 export async function makeRandomModel(options: RandomModelOptions): Promise<RandomModelFiles> {
   const bank = new NoiseBank(loadAddon().addon, options.seed ?? 1, options.signal);
-  const plans = await planFiles(options, bank);
+  const facts = await checkpointFacts(options.shape, options.overrides);
+  const plans = planFiles(options, facts, bank);
   const absent: GgufPlan[] = [];
   for (const plan of plans) if (!(await isThere(plan))) absent.push(plan);
   if (absent.length > 0) await writeFiles(absent, options);
@@ -126,5 +131,6 @@ export async function makeRandomModel(options: RandomModelOptions): Promise<Rand
     languageModelPath: languageModel.path,
     size: vision.fileSize + languageModel.fileSize,
     written: absent.map(({ path }) => path),
+    config: facts.config,
   };
 }

@@ -1,0 +1,30 @@
+/** A picture as a phone or camera gives it: a JPEG of 1600 x 1200 pixels with shapes, gradients and grain, the same on every machine. */
+import { existsSync } from 'node:fs';
+import sharp from 'sharp';
+
+const WIDTH = 1600;
+const HEIGHT = 1200;
+
+function pixels() {
+  const data = Buffer.alloc(WIDTH * HEIGHT * 3);
+  let state = 1;
+  for (let y = 0, at = 0; y < HEIGHT; y++) {
+    for (let x = 0; x < WIDTH; x++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      const grain = (state >>> 24) / 16;
+      const wave = 40 * Math.sin(x / 61) * Math.cos(y / 47);
+      const disc = (x - 900) ** 2 + (y - 500) ** 2 < 250 ** 2 ? 70 : 0;
+      data[at++] = 60 + (x * 80) / WIDTH + wave + disc + grain;
+      data[at++] = 70 + (y * 80) / HEIGHT + wave + grain;
+      data[at++] = 150 - (y * 60) / HEIGHT - disc + grain;
+    }
+  }
+  return data;
+}
+
+/** Writes the picture where there is none. */
+export async function ensurePhoto(path) {
+  if (existsSync(path)) return;
+  const raw = { width: WIDTH, height: HEIGHT, channels: 3 };
+  await sharp(pixels(), { raw }).jpeg({ quality: 90 }).toFile(path);
+}

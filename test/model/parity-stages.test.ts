@@ -1,0 +1,118 @@
+import type { NativeModel } from '../../src/native/addon.js';
+import { ImageProcessor } from '../../src/processor/image-processor.js';
+import { LlamaPrompt } from '../../src/processor/llama-prompt.js';
+import { QFormerTokenizer } from '../../src/processor/qformer-tokenizer.js';
+import { PARITY_QUESTIONS, PARITY_RECIPES } from '../unit/support/parity-recipes.js';
+import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
+import {
+  bytesOf,
+  cancelToken,
+  loadNative,
+  ParityFiles,
+  readReference,
+  relativeError,
+  sha256,
+} from './support/parity.js';
+
+const TOLERANCE = 1e-4;
+const pictures = PARITY_PICTURES.map(randomPicture);
+
+/** Every stage is fed with what transformers fed it with, or with what our stage before made of it. */
+describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('stages of %s', (name, recipe) => {
+  const reference = readReference(name);
+  let files: ParityFiles;
+  let model: NativeModel;
+  let pixels: Float32Array[];
+  let features: Float32Array[];
+
+  beforeAll(async () => {
+    files = new ParityFiles(recipe);
+    model = await loadNative(await files.convert('F32', 'F32'));
+    const images = new ImageProcessor(model.info);
+    const never = new AbortController().signal;
+    pixels = await Promise.all(pictures.map(picture => images.process(picture, never)));
+    features = await Promise.all(pixels.map(each => model.encodeImage(each, cancelToken())));
+  });
+  afterAll(async () => {
+    await model?.dispose();
+    files?.dispose();
+  });
+
+  const softTokensOf = (picture: number, ids: readonly number[]) =>
+    model.queryImage(features[picture]!, Int32Array.from(ids), cancelToken());
+
+  async function lastLogits(softTokens: Float32Array, ids: readonly number[]): Promise<Float32Array> {
+    const session = model.createSession(128, 1);
+    try {
+      return await session.prefill(softTokens, Int32Array.from(ids), cancelToken());
+    } finally {
+      session.dispose();
+    }
+  }
+
+  it('has the checkpoint and the pictures that the reference saw', () => {
+    expect(recipe.seed).toBe(reference.seed);
+    expect(files.weightsSha256).toBe(reference.weightsSha256);
+    expect(pictures.map(({ data }) => sha256(data))).toEqual(reference.pictures.map(each => each.rgbSha256));
+    expect(reference.pairs.map(({ picture, question }) => [picture, question])).toEqual(
+      pictures.flatMap((_, i) => PARITY_QUESTIONS.map(question => [i, question])),
+    );
+  });
+
+  it('makes the same pixels, to the bit', () => {
+    expect(pixels.map(each => sha256(bytesOf(each)))).toEqual(reference.pictures.map(each => each.pixelsSha256));
+  });
+
+  it('makes the same ids of the questions', () => {
+    const prompts = new LlamaPrompt(model);
+    const instructions = new QFormerTokenizer(model.qformerVocabulary);
+    for (const { question, inputIds, qformerIds } of reference.pairs) {
+      expect([...prompts.encode(question)]).toEqual(inputIds);
+      expect([...instructions.encode(question)]).toEqual(qformerIds);
+    }
+  });
+
+  it('encodes pictures', () => {
+    for (const [i, { features: expected }] of reference.pictures.entries())
+      expect(relativeError(features[i]!, expected)).toBeLessThan(TOLERANCE);
+  });
+
+  it('has the same intermediates', async () => {
+    const { picture, question, tensors } = reference.trace;
+    const { qformerIds } = reference.pairs.find(pair => pair.picture === picture && pair.question === question)!;
+    const names = Object.keys(tensors);
+    expect(names.length).toBeGreaterThan(15);
+    for (const stage of ['vision', 'qformer'] as const) {
+      const wanted = names.filter(each => each.startsWith('vision') === (stage === 'vision'));
+      const seen = await model.trace(stage, wanted, pixels[picture]!, Int32Array.from(qformerIds));
+      const errors = wanted.map(each => [each, relativeError(seen[each]!.data, tensors[each]!)] as const);
+      expect(errors.filter(([, error]) => !(error < TOLERANCE))).toEqual([]);
+      for (const each of wanted) expect(seen[each]!.shape).toEqual(tensors[each]!.shape);
+    }
+  });
+
+  it('asks the picture: queries of every pair', async () => {
+    for (const { picture, qformerIds, qformer } of reference.pairs) {
+      const ids = Int32Array.from(qformerIds);
+      const seen = await model.trace('qformer', ['qformer.output'], pixels[picture]!, ids);
+      expect(relativeError(seen['qformer.output']!.data, qformer)).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it('asks the picture: soft tokens of every pair', async () => {
+    for (const { picture, qformerIds, softTokens } of reference.pairs)
+      expect(relativeError(await softTokensOf(picture, qformerIds), softTokens)).toBeLessThan(TOLERANCE);
+  });
+
+  it('reads picture and question: logits of every pair', async () => {
+    for (const { picture, qformerIds, inputIds, logits } of reference.pairs) {
+      const softTokens = await softTokensOf(picture, qformerIds);
+      expect(relativeError(await lastLogits(softTokens, inputIds), logits)).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it("is transformers' LlamaForCausalLM without a picture", async () => {
+    for (const { inputIds, logits } of reference.texts)
+      expect(relativeError(await lastLogits(new Float32Array(0), inputIds), logits)).toBeLessThan(TOLERANCE);
+  });
+});

@@ -69,6 +69,7 @@ export async function measureOurs(options, model, photo) {
     repeats: options.repeats,
     threads: options.threads,
     parallel: options.parallel,
+    'context-size': options.contextSize,
     device: 'cpu',
   });
   return JSON.parse(await outputOf(process.execPath, [join(root, 'dist', 'cli.js'), 'bench', '--json', ...args]));

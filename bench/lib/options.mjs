@@ -13,6 +13,7 @@ const OPTIONS = {
   'qformer-layers': { type: 'string' },
   out: { type: 'string', default: join(root, 'bench', 'out') },
   threads: { type: 'string', default: String(physicalCores()) },
+  'context-size': { type: 'string', default: '512' },
   tokens: { type: 'string', default: '32' },
   repeats: { type: 'string', default: '3' },
   rounds: { type: 'string', default: '2' },
@@ -31,6 +32,7 @@ const HELP = `npm run bench -- [options]
   --vision-type TYPE            F32 F16 BF16 Q8_0 Q4_0 (default F16)
   --layers N, --vision-layers N, --qformer-layers N   fewer layers, for a quick look
   --threads N                   for both sides (default: physical cores)
+  --context-size N              tokens of this package's KV cache, 0 = the model's 2048 (default 512)
   --tokens N                    tokens of an answer (default 32)
   --repeats N                   measured calls a round, after one to warm up (default 3)
   --rounds N                    rounds: this package and transformers in turn (default 2)
@@ -68,6 +70,7 @@ export function readOptions(args = process.argv.slice(2)) {
     qformerLayers: optional('qformer-layers', 1),
     out: values.out,
     threads: count('threads', values.threads, 1),
+    contextSize: count('context-size', values['context-size'], 0),
     tokens: count('tokens', values.tokens, 2),
     repeats: count('repeats', values.repeats, 1),
     rounds: count('rounds', values.rounds, 1),

@@ -39,7 +39,8 @@ std::string describe(const GgufEntry& entry) {
 }
 
 std::string range_text(int64_t minimum, int64_t maximum) {
-    return minimum == maximum ? std::to_string(minimum) : std::to_string(minimum) + ".." + std::to_string(maximum);
+    if (minimum == maximum) return "the u32 " + std::to_string(minimum);
+    return "a u32 in " + std::to_string(minimum) + ".." + std::to_string(maximum);
 }
 
 std::string bounds_text(float above, float maximum) {
@@ -70,7 +71,7 @@ int64_t LlamaKeys::require_u32(const std::string& key, int64_t minimum, int64_t 
     const GgufEntry* const entry = file_.find(key);
     const uint32_t* const value = entry == nullptr ? nullptr : std::get_if<uint32_t>(&entry->value);
     if (entry != nullptr && (value == nullptr || *value < minimum || *value > maximum)) {
-        throw_invalid(key, "a u32 in " + range_text(minimum, maximum));
+        throw_invalid(key, range_text(minimum, maximum));
     }
     return file_.require_integer(key, minimum, maximum);  // or missing
 }

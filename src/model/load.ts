@@ -62,7 +62,7 @@ async function loadModel(
 
 function composeParts(addon: LoadedAddon['addon'], model: NativeModel): ModelParts {
   const images = new ImageProcessor(model.info);
-  const instructions = new QFormerTokenizer(model.qformerVocabulary);
+  const instructions = new QFormerTokenizer(model.qformerVocabulary, model.info.qformerTokenizer);
   const prompts = new LlamaPrompt(model);
   return {
     addon,

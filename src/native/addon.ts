@@ -107,6 +107,19 @@ export interface NativeLoadOptions {
   readonly kvCacheType: KvCacheType;
 }
 
+/** Rules of the Q-Former's WordPiece tokenizer. */
+export interface NativeQFormerTokenizer {
+  readonly clsTokenId: number;
+  readonly sepTokenId: number;
+  readonly padTokenId: number;
+  readonly unkTokenId: number;
+  readonly lowercase: boolean;
+  readonly stripAccents: boolean;
+  readonly tokenizeChineseChars: boolean;
+  /** Tokens that HF matches in text. */
+  readonly specialTokenIds: readonly number[];
+}
+
 /** Facts of a loaded pair, flat; shapes and token ids as the files state them. */
 export interface NativeModelInfo {
   readonly name: string;
@@ -124,6 +137,7 @@ export interface NativeModelInfo {
   /** Longest instruction (with special tokens) that the Q-Former has positions for. */
   readonly qformerMaxTokens: number;
   readonly qformerVocabularySize: number;
+  readonly qformerTokenizer: NativeQFormerTokenizer;
   readonly languageHiddenSize: number;
   readonly vocabularySize: number;
   readonly contextSize: number;

@@ -65,7 +65,7 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('sta
 
   it('makes the same ids of the questions', () => {
     const prompts = new LlamaPrompt(model);
-    const instructions = new QFormerTokenizer(model.qformerVocabulary);
+    const instructions = new QFormerTokenizer(model.qformerVocabulary, model.info.qformerTokenizer);
     for (const { question, inputIds, qformerIds } of reference.pairs) {
       expect([...prompts.encode(question)]).toEqual(inputIds);
       expect([...instructions.encode(question)]).toEqual(qformerIds);

@@ -1,0 +1,96 @@
+import type { AskOptions } from '../../src/model/ask-options.js';
+import { InstructBlip } from '../../src/model/instruct-blip.js';
+import type { LoadOptions } from '../../src/model/load-options.js';
+import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
+import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
+import { ParityFiles, type ReferencePair, readReference } from './support/parity.js';
+
+const pictures = PARITY_PICTURES.map(randomPicture);
+// As transformers: 24 new tokens, and only the checkpoint's own stop id.
+const GREEDY: AskOptions = { maxNewTokens: 24, compat: 'hf-4.34' };
+// One thread: threads that wait for each other make tiny models slow on a busy machine.
+const EXACT: LoadOptions = { device: 'cpu', threads: 1, kvCacheType: 'f32', maxBatch: 8 };
+
+type Files = Awaited<ReturnType<ParityFiles['convert']>>;
+
+async function withModel<T>(files: Files, options: LoadOptions, work: (blip: InstructBlip) => Promise<T>): Promise<T> {
+  const blip = await InstructBlip.load(files.folder, { ...EXACT, ...options });
+  try {
+    return await work(blip);
+  } finally {
+    await blip.dispose();
+  }
+}
+
+/** Answers to the pairs, one after the other; every picture is encoded once. */
+async function answersOf(blip: InstructBlip, pairs: readonly ReferencePair[]): Promise<number[][]> {
+  const features = await Promise.all(pictures.map(picture => blip.encodeImage(picture)));
+  const answers: number[][] = [];
+  for (const { picture, question } of pairs)
+    answers.push((await blip.ask(features[picture]!, question, GREEDY)).tokens);
+  return answers;
+}
+
+/** Share of answers whose first token is the reference's. */
+const firstTokenAgreement = (answers: readonly number[][], pairs: readonly ReferencePair[]): number =>
+  answers.filter((tokens, i) => tokens[0] === pairs[i]!.ids[0]).length / pairs.length;
+
+describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('greedy answers of %s', (name, recipe) => {
+  const { pairs } = readReference(name);
+  const expected = pairs.map(({ ids }) => ids);
+  // A part of the pairs, over all pictures and questions.
+  const some = pairs.filter((_, i) => i % 5 === 0);
+  let checkpoint: ParityFiles;
+  let files: Files;
+
+  beforeAll(async () => {
+    checkpoint = new ParityFiles(recipe);
+    files = await checkpoint.convert('F32', 'F32');
+  });
+  afterAll(() => checkpoint?.dispose());
+
+  it('hang on picture and question, and are no near ties', () => {
+    expect(pairs.filter(({ nearTies }) => nearTies.length > 0)).toEqual([]);
+    expect(new Set(expected.map(String)).size).toBeGreaterThan(0.95 * pairs.length);
+  });
+
+  it('are those of transformers, on every pair', async () => {
+    expect(await withModel(files, {}, blip => answersOf(blip, pairs))).toEqual(expected);
+  });
+
+  it('are the same with two threads, and without features that are kept', async () => {
+    const answers = await withModel(files, { threads: 2 }, async blip => {
+      const each = [];
+      for (const { picture, question } of some.slice(0, 4))
+        each.push((await blip.ask(pictures[picture]!, question, GREEDY)).tokens);
+      return each;
+    });
+    expect(answers).toEqual(some.slice(0, 4).map(({ ids }) => ids));
+  });
+
+  it('do not mix when calls run at once', async () => {
+    const answers = await withModel(files, {}, blip =>
+      Promise.all(some.map(({ picture, question }) => blip.ask(pictures[picture]!, question, GREEDY))),
+    );
+    expect(answers.map(({ tokens }) => tokens)).toEqual(some.map(({ ids }) => ids));
+  });
+
+  it('stop as transformers does: at the checkpoint’s id, which is part of the answer', async () => {
+    const { text } = JSON.parse(JSON.stringify(recipe)) as { text: { eos_token_id: number } };
+    for (const ids of expected) expect(ids.length === 24 || ids.at(-1) === text.eos_token_id).toBe(true);
+    const stopped = pairs.find(({ ids }) => ids.length < 24);
+    if (recipe.stopFactor > 1) expect(stopped).toBeDefined();
+    if (!stopped) return;
+    const { finishReason, tokens } = await withModel(files, {}, blip =>
+      blip.ask(pictures[stopped.picture]!, stopped.question, GREEDY),
+    );
+    expect({ finishReason, tokens }).toEqual({ finishReason: 'stop', tokens: stopped.ids });
+  });
+
+  it('mostly begin alike with an F16 cache and F16 files', async () => {
+    const cache = await withModel(files, { kvCacheType: 'f16' }, blip => answersOf(blip, pairs));
+    expect(firstTokenAgreement(cache, pairs)).toBeGreaterThan(0.95);
+    const half = await withModel(await checkpoint.convert('F16', 'F16'), {}, blip => answersOf(blip, pairs));
+    expect(firstTokenAgreement(half, pairs)).toBeGreaterThan(0.95);
+  });
+});

@@ -11,5 +11,7 @@ export default {
   extensionsToTreatAsEsm: [],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', '^instructblip$': '<rootDir>/src/index.ts' },
   transformIgnorePatterns: ['/node_modules/(?!@huggingface/)'],
-  testTimeout: 60_000,
+  // Jest's sandbox makes globals slow to look up; loops over pixels and logits use this one.
+  sandboxInjectedGlobals: ['Math'],
+  testTimeout: 120_000,
 };

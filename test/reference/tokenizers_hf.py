@@ -4,7 +4,7 @@
 
 The folders are laid out as on the hub (LLaMA's tokenizer.model and BERT's vocab.txt of test/fixtures/vocab, the JSON files around them, and the tokenizer.json that
 transformers makes of both). Two sets of ids for each string: "hf", what the processor gives, and "plain", with no added tokens at all, so that text in the shape of a special
-token stays text. Of most strings only a digest is kept: the first 4 bytes of SHA-256 over the ids (int32, little endian) of hf, -1, plain; and over the decoded text.
+token stays text. Of most strings only a digest is kept: the first 4 bytes of SHA-256 over the ids (int32, little endian) of hf, -1, plain; and over the decoded, stripped text.
 """
 import base64
 import gzip
@@ -98,7 +98,7 @@ def strings(llama, bert, versions):
         # Whole where it helps to see: pieces alone.
         result[name] = {"digests": base64.b64encode(digests).decode(), "whole": [[hf, plain] for hf, plain in both[:WHOLE:4]]}
         if name == "llama":
-            decoded = [tokenizer.decode(plain, skip_special_tokens=True) for _, plain in both]
+            decoded = [tokenizer.decode(plain, skip_special_tokens=True).strip() for _, plain in both]
             result[name]["decoded"] = base64.b64encode(b"".join(digest(text.encode()) for text in decoded)).decode()
     write("strings.json.gz", result)
 

@@ -98,17 +98,18 @@ function rgbOf(
   return { data: grayToRgb(data, channels), width, height };
 }
 
-const rawToRgb = (image: RawImage): RgbImage => {
-  const { buffer, byteOffset, byteLength } = image.data;
-  return rgbOf(new Uint8Array(buffer, byteOffset, byteLength), image);
-};
+const rawToRgb = (image: RawImage): RgbImage =>
+  rgbOf(new Uint8Array(image.data.buffer, image.data.byteOffset, image.data.byteLength), image);
 
 /** The result of the caller's own pipeline, in sRGB. */
 async function decodeSharp(image: Sharp, limits: ImageLimits, signal: AbortSignal | undefined): Promise<RgbImage> {
   const name = 'the sharp instance';
   try {
     const pipeline = image.clone().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
-    const { data, info } = await raceAbort(pipeline.toBuffer({ resolveWithObject: true }), signal);
+    const result = pipeline.toBuffer({ resolveWithObject: true });
+    // An instance that a stream was piped into waits for the end of the stream, even when that is long past.
+    if (image.writableFinished) pipeline.emit('finish');
+    const { data, info } = await raceAbort(result, signal);
     checkPixels(name, info, limits);
     return rgbOf(data, info);
   } catch (error) {

@@ -9,6 +9,7 @@ import { describeValue, shorten } from './shorten.js';
 /** 8-bit pixels: rows from the top, channels interleaved, nothing between rows. */
 export interface RawImage {
   readonly data: Uint8Array | Uint8ClampedArray;
+  /** Pixels. */
   readonly width: number;
   readonly height: number;
   /** 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. Alpha is dropped. */
@@ -21,9 +22,16 @@ export interface RawImage {
  */
 export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | RawImage | Sharp;
 
+interface EncodedImage {
+  readonly kind: 'encoded';
+  readonly bytes: Uint8Array;
+  /** For messages. */
+  readonly name: string;
+}
+
 /** An `ImageInput`, brought here but not decoded. */
 export type LoadedImage =
-  | { readonly kind: 'encoded'; readonly bytes: Uint8Array /** For messages. */; readonly name: string }
+  | EncodedImage
   | { readonly kind: 'raw'; readonly image: RawImage }
   | { readonly kind: 'sharp'; readonly image: Sharp };
 
@@ -46,11 +54,9 @@ export async function loadImage(input: ImageInput, limits: ImageLimits, signal?:
     const tag = tagOf(input);
     if (tag === 'URL') return fromUrl(input as URL, limits, signal);
     if (tag === 'ArrayBuffer' || tag === 'SharedArrayBuffer')
-      return fromBytes(new Uint8Array(input as ArrayBuffer), limits);
-    if (tag === 'Uint8Array' || tag === 'Uint8ClampedArray') {
-      const { buffer, byteOffset, byteLength } = input as Uint8Array;
-      return fromBytes(new Uint8Array(buffer, byteOffset, byteLength), limits);
-    }
+      return fromCallersBytes(new Uint8Array(input as ArrayBuffer), limits);
+    if (tag === 'Uint8Array' || tag === 'Uint8ClampedArray')
+      return fromCallersBytes(bytesOf(input as Uint8Array), limits);
     if (tag === 'Blob' || tag === 'File') return fromBlob(input as Blob, limits, signal);
     if (isSharp(input)) return { kind: 'sharp', image: input };
     if ('data' in input) return { kind: 'raw', image: checkRawImage(input as RawImage, limits) };
@@ -166,7 +172,15 @@ async function fromBlob(blob: Blob, limits: ImageLimits, signal: AbortSignal | u
   return { kind: 'encoded', bytes, name: 'the Blob' };
 }
 
-function fromBytes(bytes: Uint8Array, limits: ImageLimits, name = 'the bytes given'): LoadedImage {
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint8ClampedArray): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** A copy: the caller may reuse or transfer the memory at once, and another thread decodes. */
+function fromCallersBytes(bytes: Uint8Array, limits: ImageLimits): LoadedImage {
+  return { ...fromBytes(bytes, limits), bytes: bytes.slice() };
+}
+
+function fromBytes(bytes: Uint8Array, limits: ImageLimits, name = 'the bytes given'): EncodedImage {
   if (bytes.length > limits.bytes) throw tooManyBytes(name, limits.bytes, bytes.length);
   return { kind: 'encoded', bytes, name };
 }
@@ -192,5 +206,5 @@ function checkRawImage(image: RawImage, limits: ImageLimits): RawImage {
       `${width} x ${height} x ${channels} needs ${width * height * channels} bytes, but there are ${data.length}`,
     );
   }
-  return { data, width, height, channels };
+  return { data: bytesOf(data).slice(), width, height, channels };
 }

@@ -32,14 +32,19 @@ int32_t chosen_context_size(const LlamaFacts& facts, const LanguageModelOptions&
     return options.context_size > 0 ? options.context_size : default_context_size(facts, options.kv_cache_type);
 }
 
+// Bytes that a graph needs for each cell: the scores of all heads, and the mask.
+uint64_t score_bytes(const LlamaFacts& facts) {
+    return rows_per_graph * sizeof(float) * static_cast<uint64_t>(facts.head_count + 1);
+}
+
 // The system would promise the memory and end the process when it is used.
 void require_cache_memory(const LlamaFacts& facts, const Compute& compute, int32_t cells, ggml_type type) {
     size_t free = 0;
     size_t total = 0;
     ggml_backend_dev_memory(compute.device(), &free, &total);
-    const uint64_t needed = static_cast<uint64_t>(cells) * cell_bytes(facts, type);
+    const uint64_t needed = static_cast<uint64_t>(cells) * (cell_bytes(facts, type) + score_bytes(facts));
     if (total == 0 || needed <= free) return;
-    throw ModelError("OUT_OF_MEMORY", "a KV cache of " + std::to_string(cells) + " cells takes " +
+    throw ModelError("OUT_OF_MEMORY", "a context of " + std::to_string(cells) + " cells takes " +
                                           std::to_string(needed >> 20) + " MiB, " + compute.device_name() + " has " +
                                           std::to_string(free >> 20) +
                                           " MiB: load with a smaller contextSize or kvCacheType 'q8_0'");

@@ -23,7 +23,10 @@ export interface LoadOptions {
   gpuLayers?: number;
   /** Compute threads, 0..1024; 0 (default) = the physical cores that this process may use. */
   threads?: number;
-  /** Tokens that the KV cache holds, of all concurrent calls together; 0 (default) = the model's training context. */
+  /**
+   * Tokens that the KV cache holds, of all concurrent calls together. 0 (default) = the model's training context as far as 384 MiB hold it (768 tokens
+   * of Vicuna-7B in F16), but at least 512 of it.
+   */
   contextSize?: number;
   /** Calls that may generate at the same time, 1..64; further ones wait. Default 4. */
   maxBatch?: number;

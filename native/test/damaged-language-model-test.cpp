@@ -127,8 +127,10 @@ void refit(Tensor& tensor) {
     size_t rows = 1;
     for (size_t i = 0; i + 1 < tensor.shape.size(); ++i) rows *= static_cast<size_t>(tensor.shape[i]);
     const auto type = static_cast<ggml_type>(tensor.type);
-    const bool known = tensor.type < GGML_TYPE_COUNT && ggml_blck_size(type) > 0;
-    const size_t row = known ? ggml_row_size(type, tensor.shape.back()) : static_cast<size_t>(tensor.shape.back());
+    const auto length = static_cast<size_t>(tensor.shape.back());
+    const int64_t block = tensor.type < GGML_TYPE_COUNT ? ggml_blck_size(type) : 0;
+    const bool whole = block > 0 && tensor.shape.back() % block == 0;
+    const size_t row = whole ? ggml_row_size(type, tensor.shape.back()) : length;
     tensor.data.resize(rows * row, '\0');
 }
 

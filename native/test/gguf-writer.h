@@ -94,6 +94,7 @@ struct Tensor {
 inline std::string encode(ggml_type type, const std::vector<float>& values, int64_t row_length) {
     const int64_t rows = static_cast<int64_t>(values.size()) / row_length;
     std::string data(static_cast<size_t>(rows) * ggml_row_size(type, row_length), '\0');
+    if (values.empty()) return data;
     if (type == GGML_TYPE_F32) {
         std::memcpy(data.data(), values.data(), data.size());
     } else {

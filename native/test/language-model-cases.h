@@ -23,7 +23,7 @@ using namespace gguf_writer;
 using instructblip::GgufFile;
 
 #if defined(__SANITIZE_ADDRESS__)
-[[maybe_unused]] constexpr size_t stride = 8;  // of the many like cases; sanitizers make each slow
+[[maybe_unused]] constexpr size_t stride = 4;  // of the many like cases; sanitizers make each slow
 #else
 [[maybe_unused]] constexpr size_t stride = 1;
 #endif
@@ -73,7 +73,7 @@ class Cases {
 
   private:
     static std::string load(const std::string& path, bool mapped) {
-        const std::string code = check::error_code([&] { check_llama(*GgufFile::open(path)); });
+        std::string code = check::error_code([&] { check_llama(*GgufFile::open(path)); });
         if (code != "nothing") return code;
         try {
             const std::string problem = llama_run::run(path, mapped);

@@ -218,6 +218,7 @@ void change_layers(Cases& cases) {
                 int32_t value = 0;
                 std::memcpy(&value, file.entry(key).value.data(), sizeof(value));
                 std::vector<int32_t> values;
+                values.reserve(factors.size());
                 for (const int32_t factor : factors) values.push_back(factor * value);
                 file.entry(key) = array(key, GgufType::i32, values);
                 return file.bytes();

@@ -68,7 +68,7 @@ inline std::string run(const std::string& path, bool mapped) {
     model_params.load_mode = mapped ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE;
     const llama_model_ptr model(llama_model_load_from_file(path.c_str(), model_params));
     if (!model) return "libllama did not load it" + log.as_reason();
-    const std::string tokenized = tokenize_all(llama_model_get_vocab(model.get()));
+    std::string tokenized = tokenize_all(llama_model_get_vocab(model.get()));
     if (!tokenized.empty()) return tokenized;
     llama_context_params context_params = llama_context_default_params();
     context_params.n_ctx = 64;

@@ -21,7 +21,7 @@ export interface LoadOptions {
   device?: string;
   /** Layers of the language model on the GPU; -1 = all (default). Without a GPU it has no effect. */
   gpuLayers?: number;
-  /** Compute threads, 0..1024; 0 (default) = the physical cores that this process may use. */
+  /** Compute threads, 0..512; 0 (default) = the physical cores that this process may use. */
   threads?: number;
   /**
    * Tokens that the KV cache holds, of all concurrent calls together. 0 (default) = the model's training context as far as 384 MiB hold it (768 tokens
@@ -49,7 +49,7 @@ const KV_CACHE_TYPES: readonly unknown[] = ['f32', 'f16', 'q8_0'] satisfies KvCa
 const LOAD_RULES: Readonly<Record<keyof LoadOptions, OptionRule>> = {
   device: { expected: 'the name of a device', allows: value => typeof value === 'string' && value !== '' },
   gpuLayers: integer(-1, 65_535),
-  threads: integer(0, 1024),
+  threads: integer(0, 512),
   contextSize: integer(0, 2 ** 24),
   maxBatch: integer(1, 64),
   kvCacheType: { expected: "'f32', 'f16' or 'q8_0'", allows: value => KV_CACHE_TYPES.includes(value) },

@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Sharp } from 'sharp';
 import { createError } from '../errors.js';
@@ -120,17 +121,24 @@ async function readFile(
   limits: ImageLimits,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const file = await open(path, 'r');
-  try {
-    const { size } = await file.stat();
-    if (size > limits.bytes) throw tooManyBytes(name, limits.bytes, size);
-    const bytes = await file.readFile(signal ? { signal } : {});
-    // Not what stat said: devices and files that grow.
-    if (bytes.length > limits.bytes) throw tooManyBytes(name, limits.bytes, bytes.length);
-    return bytes;
-  } finally {
-    await file.close();
+  // Before it is opened: a named pipe would wait, a device never ends.
+  const { size } = await statFile(path, name);
+  if (size > limits.bytes) throw tooManyBytes(name, limits.bytes, size);
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of createReadStream(path, signal ? { signal } : {}) as AsyncIterable<Uint8Array>) {
+    total += chunk.length;
+    // It grew since.
+    if (total > limits.bytes) throw tooManyBytes(name, limits.bytes);
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks, total);
+}
+
+async function statFile(path: string, name: string): Promise<{ size: number }> {
+  const found = await stat(path);
+  if (!found.isFile()) throw createError('IMAGE_NOT_FOUND', `${name} is not a file; check the path`);
+  return found;
 }
 
 async function fromDataUrl(text: string, limits: ImageLimits): Promise<LoadedImage> {

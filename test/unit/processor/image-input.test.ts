@@ -138,6 +138,7 @@ describe('what is no picture', () => {
     ['a missing file', join(FIXTURES, 'none.png')],
     ['an empty path', ''],
     ['a folder', FIXTURES],
+    ['a device without end', '/dev/zero'],
     ['a path with NUL', 'a\0b.png'],
     ['a very long path', 'x'.repeat(100_000)],
     ['a text that is a question', 'What is this?'],

@@ -176,7 +176,10 @@ class TemporaryFile {
     TemporaryFile& operator=(const TemporaryFile&) = delete;
 
     const std::string& path() const { return path_; }
+    // A new file each time: ext4 writes a file to disk at once when its old content was cut off, thousands of times.
     void write(const std::string& bytes) const {
+        std::error_code error;
+        std::filesystem::remove(path_, error);
         std::ofstream file(path_, std::ios::binary | std::ios::trunc);
         file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     }

@@ -59,13 +59,11 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('gre
   });
 
   it('are the same with two threads, and without features that are kept', async () => {
-    const answers = await withModel(files, { threads: 2 }, async blip => {
-      const each = [];
-      for (const { picture, question } of some.slice(0, 4))
-        each.push((await blip.ask(pictures[picture]!, question, GREEDY)).tokens);
-      return each;
-    });
-    expect(answers).toEqual(some.slice(0, 4).map(({ ids }) => ids));
+    const { picture, question, ids } = pairs[8]!;
+    const { tokens } = await withModel(files, { threads: 2 }, blip =>
+      blip.ask(pictures[picture]!, question, { ...GREEDY, maxNewTokens: 8 }),
+    );
+    expect(tokens).toEqual(ids.slice(0, 8));
   });
 
   it('do not mix when calls run at once', async () => {
@@ -76,10 +74,11 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('gre
   });
 
   it('stop as transformers does: at the checkpoint’s id, which is part of the answer', async () => {
-    const { text } = JSON.parse(JSON.stringify(recipe)) as { text: { eos_token_id: number } };
-    for (const ids of expected) expect(ids.length === 24 || ids.at(-1) === text.eos_token_id).toBe(true);
+    const stop = recipe.text.eos_token_id;
+    for (const ids of expected) expect(ids.length === 24 || ids.at(-1) === stop).toBe(true);
     const stopped = pairs.find(({ ids }) => ids.length < 24);
-    if (recipe.stopFactor > 1) expect(stopped).toBeDefined();
+    // The head of the old revision is tied: its stop id is not favoured.
+    expect(stopped !== undefined).toBe(recipe.stopFactor > 1);
     if (!stopped) return;
     const { finishReason, tokens } = await withModel(files, {}, blip =>
       blip.ask(pictures[stopped.picture]!, stopped.question, GREEDY),

@@ -120,7 +120,7 @@ export function loadNative(
   const defaults = {
     device: 'cpu',
     gpuLayers: 0,
-    threads: 2,
+    threads: 1,
     contextSize: 0,
     maxSequences: 8,
     kvCacheType: 'f32',

@@ -62,7 +62,7 @@ const REAL: ParityRecipe = {
   image: {},
   embeddingScale: 1,
   headGain: 4,
-  stopFactor: 1.4,
+  stopFactor: 2,
 };
 
 /** As the hub's old revisions: no image token, no padding id. Grouped heads, tied head, no qkv bias, three BF16 shards. */

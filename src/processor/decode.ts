@@ -56,37 +56,37 @@ async function decodeBytes(source: Source): Promise<RgbImage> {
   }
 }
 
+/** By libvips' names of colour space and depth: the numbers of channels that such pixels may have. */
+const KINDS: Readonly<Record<string, readonly number[]>> = {
+  'srgb/uchar': [3, 4],
+  'b-w/uchar': [1, 2],
+  'rgb16/ushort': [3, 4],
+  'grey16/ushort': [1, 2],
+  'cmyk/uchar': [4],
+};
+
 async function decodePixels(
   image: Sharp,
   metadata: Metadata,
   { bytes, name, format, signal }: Source,
 ): Promise<RgbImage> {
-  const { space, depth } = metadata;
+  const { space, depth, channels } = metadata;
+  // Before decoding: a damaged TIFF may claim thousands of channels, and libvips crashes on them.
+  if (!KINDS[`${space}/${depth}`]?.includes(channels)) {
+    const kind = `${channels} channel(s), ${space}, ${depth}`;
+    const text = `${name}: ${format.toUpperCase()} with such pixels is not read (${kind}); convert it to PNG or JPEG with 8 bits per channel`;
+    throw createError('IMAGE_FORMAT_UNSUPPORTED', text);
+  }
   // Stated as what it is, nothing is converted: libvips would take CMYK and 16 bits through colour profiles.
   const colours = space === 'cmyk' ? image : image.removeAlpha();
   const turned = orient(colours, orientationOf(metadata, format));
-  const raw = turned.pipelineColourspace(space).toColourspace(space);
-  const read = async (type: 'uchar' | 'ushort') =>
-    raceAbort(raw.raw({ depth: type }).toBuffer({ resolveWithObject: true }), signal);
-  const kind = `${space}/${depth}`;
-  if (kind === 'srgb/uchar' || kind === 'b-w/uchar') {
-    const { data, info } = await read('uchar');
-    return rgbOf(data, info);
-  }
-  if (kind === 'rgb16/ushort' || kind === 'grey16/ushort') {
-    const { data, info } = await read('ushort');
-    // Of PNG by its header: a gray one with a transparent colour is decoded to gray and alpha.
-    const isGray = format === 'png' ? bytes[PNG_COLOUR_TYPE] === 0 : metadata.channels === 1;
-    return rgbOf(toEightBits(data, isGray), info);
-  }
-  if (kind === 'cmyk/uchar' && metadata.channels === 4) {
-    const { data, info } = await read('uchar');
-    return { data: cmykToRgb(data), width: info.width, height: info.height };
-  }
-  throw createError(
-    'IMAGE_FORMAT_UNSUPPORTED',
-    `${name}: ${format.toUpperCase()} with pixels of kind ${kind} is not read; convert it to PNG or JPEG with 8 bits per channel`,
-  );
+  const pixels = turned.pipelineColourspace(space).toColourspace(space).raw({ depth });
+  const { data, info } = await raceAbort(pixels.toBuffer({ resolveWithObject: true }), signal);
+  if (space === 'cmyk') return { data: cmykToRgb(data), width: info.width, height: info.height };
+  if (depth === 'uchar') return rgbOf(data, info);
+  // Of PNG by its header: a gray one with a transparent colour is decoded to gray and alpha.
+  const isGray = format === 'png' ? bytes[PNG_COLOUR_TYPE] === 0 : channels === 1;
+  return rgbOf(toEightBits(data, isGray), info);
 }
 
 function rgbOf(

@@ -45,25 +45,29 @@ describe('formats that are refused', () => {
   });
 
   it('TIFF with floating-point pixels', async () => {
-    const error = await processor.process(floatTiff()).catch(reason => reason);
+    const error = await processor.process(tinyTiff(32, 1, 3)).catch(reason => reason);
     expect(error).toMatchObject({ code: 'IMAGE_FORMAT_UNSUPPORTED' });
-    expect(error.message).toMatch(/TIFF with pixels of kind .*float is not read; convert it/);
+    expect(error.message).toMatch(/TIFF with such pixels is not read \(1 channel\(s\), .*float\); convert it/);
+  });
+
+  it('TIFF with thousands of channels, on which libvips 8.17 crashes', async () => {
+    expect(await outcome(tinyTiff(8, 2049, 1))).toBe('IMAGE_FORMAT_UNSUPPORTED');
   });
 });
 
-/** One pixel, little endian, 32-bit float. */
-function floatTiff(): Buffer {
+/** One pixel, little endian. */
+function tinyTiff(bits: number, samples: number, sampleFormat: number): Buffer {
   const tags = [
     [256, 1],
     [257, 1],
-    [258, 32],
+    [258, bits],
     [259, 1],
     [262, 1],
     [273, 8],
-    [277, 1],
+    [277, samples],
     [278, 1],
     [279, 4],
-    [339, 3],
+    [339, sampleFormat],
   ];
   const file = Buffer.alloc(12 + 2 + tags.length * 12 + 4);
   file.write('II*\0', 'latin1');

@@ -208,10 +208,10 @@ def ask(things: list[Thing], rng: random.Random, family: str) -> Question | None
     return question and Question(question.family, _vary(question.text, rng), question.answer)
 
 
-def example(seed: int) -> tuple[list[Thing], Image.Image, list[Question]]:
+def example(seed: int, canvas: int = CANVAS) -> tuple[list[Thing], Image.Image, list[Question]]:
     """Scene, picture and one question of each family that has one."""
     rng = random.Random(seed)
     things = make_scene(rng)
-    image = render(things, rng)
+    image = render(things, rng, canvas)
     questions = [question for family in FAMILIES if (question := ask(things, rng, family))]
     return things, image, questions

@@ -11,7 +11,7 @@ export default {
   extensionsToTreatAsEsm: [],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1', '^instructblip$': '<rootDir>/src/index.ts' },
   transformIgnorePatterns: ['/node_modules/(?!@huggingface/)'],
-  // Jest's sandbox makes globals slow to look up; loops over pixels and logits use this one.
-  sandboxInjectedGlobals: ['Math'],
+  // Jest's sandbox makes globals slow to look up; loops over pixels and logits use these.
+  sandboxInjectedGlobals: ['Math', 'Number'],
   testTimeout: 120_000,
 };

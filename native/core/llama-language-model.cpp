@@ -23,7 +23,16 @@ uint64_t cell_bytes(const LlamaFacts& facts, ggml_type type) {
     return static_cast<uint64_t>(facts.block_count) * (keys + values);
 }
 
+void require_cache_type(const LlamaFacts& facts, ggml_type type) {
+    const int64_t block = ggml_blck_size(type);
+    if (facts.key_length % block == 0 && facts.value_length % block == 0) return;
+    throw ModelError("OPTION_INVALID", std::string("a cache of type ") + ggml_type_name(type) + " needs heads of " +
+                                           std::to_string(block) + " values or a multiple, this model's have " +
+                                           std::to_string(facts.key_length) + ": use kvCacheType 'f16'");
+}
+
 int32_t chosen_context_size(const LlamaFacts& facts, const LanguageModelOptions& options) {
+    require_cache_type(facts, options.kv_cache_type);
     if (options.context_size < 0 || options.max_sequences < 1 || options.max_sequences > 64) {
         throw ModelError("OPTION_INVALID", "contextSize must be 0 or more and 1..64 sequences, not " +
                                                std::to_string(options.context_size) + " and " +

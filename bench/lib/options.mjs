@@ -13,7 +13,7 @@ const OPTIONS = {
   'qformer-layers': { type: 'string' },
   out: { type: 'string', default: join(root, 'bench', 'out') },
   threads: { type: 'string', default: String(physicalCores()) },
-  'context-size': { type: 'string', default: '512' },
+  'context-size': { type: 'string', default: '0' },
   tokens: { type: 'string', default: '32' },
   repeats: { type: 'string', default: '3' },
   rounds: { type: 'string', default: '2' },
@@ -32,7 +32,7 @@ const HELP = `npm run bench -- [options]
   --vision-type TYPE            F32 F16 BF16 Q8_0 Q4_0 (default F16)
   --layers N, --vision-layers N, --qformer-layers N   fewer layers, for a quick look
   --threads N                   for both sides (default: physical cores)
-  --context-size N              tokens of this package's KV cache, 0 = the model's 2048 (default 512)
+  --context-size N              tokens of this package's KV cache, 0 = the package's default
   --tokens N                    tokens of an answer (default 32)
   --repeats N                   measured calls a round, after one to warm up (default 3)
   --rounds N                    rounds: this package and transformers in turn (default 2)

@@ -127,7 +127,7 @@ export function markdown({ command, machine, options, package: { version, engine
     `\`${command}\``,
     `${cpu}; ${options.threads} threads; ${machine.system}, Node ${machine.node}, engine of ${engine}${
       theirs ? `, torch ${theirs.versions.torch}` : ''
-    }. ${ours.model}: language model ${options.languageModelType}, vision ${options.visionType}, context of ${options.contextSize || 'the model’s'} tokens. Medians of ${options.rounds} rounds of ${options.repeats}.`,
+    }. ${ours.model}: language model ${options.languageModelType}, vision ${options.visionType}, context of ${options.contextSize || 'the default'} tokens. Medians of ${options.rounds} rounds of ${options.repeats}.`,
     ...(theirs?.extended.length
       ? [`transformers in ${theirs.extended.join(', ')}: language model extended linearly from 2 and 6 layers.`]
       : []),

@@ -1,4 +1,5 @@
 import { createError, type InstructBlipError } from '../errors.js';
+import { decompressLzw } from './gif-lzw.js';
 import type { ImageLimits } from './image-limits.js';
 import type { RgbImage } from './resize.js';
 
@@ -132,71 +133,14 @@ function* rowsOf(height: number, interlaced: boolean): Generator<number> {
 }
 
 function drawFrame(reader: GifReader, frame: Frame, indices: Uint8Array, stride: number): void {
-  const pixels = decompress(reader, frame);
+  const pixels = new Uint8Array(frame.width * frame.height);
+  const wrong = decompressLzw(frame.data, frame.codeSize, pixels);
+  if (wrong) throw reader.corrupt(wrong);
   let from = 0;
   for (const y of rowsOf(frame.height, frame.interlaced)) {
     indices.set(pixels.subarray(from, from + frame.width), (frame.top + y) * stride + frame.left);
     from += frame.width;
   }
-}
-
-/** LZW with codes of growing width, least significant bit first. */
-function decompress(reader: GifReader, { data, codeSize, width, height }: Frame): Uint8Array {
-  const output = new Uint8Array(width * height);
-  const clear = 1 << codeSize;
-  // Per code: the code before its last byte, that byte, and its length.
-  const prefix = new Uint16Array(4096);
-  const suffix = new Uint8Array(4096);
-  const lengths = new Uint16Array(4096).fill(1, 0, clear);
-  for (let code = 0; code < clear; code++) suffix[code] = code;
-  let next = clear + 2;
-  let bits = codeSize + 1;
-  let previous = -1;
-  let written = 0;
-  let buffer = 0;
-  let held = 0;
-  let from = 0;
-  while (written < output.length) {
-    while (held < bits) {
-      if (from >= data.length) throw reader.corrupt('its pixels end too early');
-      buffer |= (data[from++] as number) << held;
-      held += 8;
-    }
-    const code = buffer & ((1 << bits) - 1);
-    buffer >>>= bits;
-    held -= bits;
-    if (code === clear) {
-      next = clear + 2;
-      bits = codeSize + 1;
-      previous = -1;
-      continue;
-    }
-    if (code === clear + 1) throw reader.corrupt('its pixels end too early');
-    if (code > next || (code === next && previous < 0) || (previous < 0 && code > clear)) {
-      throw reader.corrupt('its pixels are damaged');
-    }
-    // A code that is just being defined: the previous string and its own first byte.
-    const source = code < next ? code : previous;
-    const length = (lengths[source] as number) + (code < next ? 0 : 1);
-    let at = written + (lengths[source] as number) - 1;
-    let link = source;
-    for (let i = lengths[source] as number; i > 0; i--, at--) {
-      output[at] = suffix[link] as number;
-      link = prefix[link] as number;
-    }
-    const first = output[written] as number;
-    if (code === next) output[written + length - 1] = first;
-    written += length;
-    if (previous >= 0 && next < 4096) {
-      prefix[next] = previous;
-      suffix[next] = first;
-      lengths[next] = (lengths[previous] as number) + 1;
-      next++;
-      if (next === 1 << bits && bits < 12) bits++;
-    }
-    previous = code;
-  }
-  return output;
 }
 
 function lookUp(indices: Uint8Array, palette: Uint8Array): Uint8Array {

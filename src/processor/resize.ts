@@ -9,6 +9,8 @@ export interface RgbImage {
 const PRECISION_BITS = 22;
 const HALF = 1 << (PRECISION_BITS - 1);
 const BICUBIC_SUPPORT = 2;
+/** One channel of a packed pixel. */
+const M = 255;
 
 /** Catmull-Rom: Pillow's BICUBIC has a = -0.5. Same operations in the same order as Pillow's C, because each rounding shows. */
 function bicubic(at: number): number {
@@ -77,12 +79,29 @@ function resizeHorizontally(image: RgbImage, width: number, top: number, bottom:
       let r = HALF;
       let g = HALF;
       let b = HALF;
-      const end = x * stride + (count[x] as number);
-      for (let k = x * stride; k < end; k++, from++) {
+      let k = x * stride;
+      const end = k + (count[x] as number);
+      // Four at a time: the loop itself is a quarter of the work.
+      for (; k + 3 < end; k += 4, from += 4) {
+        const w0 = weights[k] as number;
+        const w1 = weights[k + 1] as number;
+        const w2 = weights[k + 2] as number;
+        const w3 = weights[k + 3] as number;
+        const p0 = row[from] as number;
+        const p1 = row[from + 1] as number;
+        const p2 = row[from + 2] as number;
+        const p3 = row[from + 3] as number;
+        r = (r + Math.imul(p0 & M, w0) + Math.imul(p1 & M, w1) + Math.imul(p2 & M, w2) + Math.imul(p3 & M, w3)) | 0;
+        g = (g + Math.imul((p0 >>> 8) & M, w0) + Math.imul((p1 >>> 8) & M, w1)) | 0;
+        g = (g + Math.imul((p2 >>> 8) & M, w2) + Math.imul((p3 >>> 8) & M, w3)) | 0;
+        b = (b + Math.imul(p0 >>> 16, w0) + Math.imul(p1 >>> 16, w1)) | 0;
+        b = (b + Math.imul(p2 >>> 16, w2) + Math.imul(p3 >>> 16, w3)) | 0;
+      }
+      for (; k < end; k++, from++) {
         const weight = weights[k] as number;
         const pixel = row[from] as number;
-        r = (r + Math.imul(pixel & 255, weight)) | 0;
-        g = (g + Math.imul((pixel >>> 8) & 255, weight)) | 0;
+        r = (r + Math.imul(pixel & M, weight)) | 0;
+        g = (g + Math.imul((pixel >>> 8) & M, weight)) | 0;
         b = (b + Math.imul(pixel >>> 16, weight)) | 0;
       }
       output[to++] = clip8(r);

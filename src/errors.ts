@@ -94,7 +94,8 @@ const CLASS_BY_CODE = new Map<string, Constructor>(
 );
 
 /** Whether `value` is one of the stable codes. */
-export const isErrorCode = (value: unknown): value is ErrorCode => typeof value === 'string' && CLASS_BY_CODE.has(value);
+export const isErrorCode = (value: unknown): value is ErrorCode =>
+  typeof value === 'string' && CLASS_BY_CODE.has(value);
 
 /** The typed error for a code: the one place that knows which class carries which code. */
 export function createError(code: ErrorCode, message: string, options?: { cause?: unknown }): InstructBlipError {

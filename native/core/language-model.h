@@ -1,4 +1,5 @@
-// The interface that every language model (LLaMA here, Flan-T5 and OPT as siblings) offers to the composition. Generation knows no model.
+// The interface that every language model (LLaMA here, Flan-T5 and OPT as siblings) offers to the composition.
+// Generation knows no model.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +44,8 @@ class LanguageModel {
     virtual std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const = 0;
     virtual std::string token_bytes(int32_t token, bool special) const = 0;
 
-    // Reserves `cells` cells of the KV cache for up to `sequences` sequences. From any thread. The session keeps what it
-    // needs of the model. Throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free.
+    // Reserves `cells` cells of the KV cache for up to `sequences` sequences. From any thread. The session keeps what
+    // it needs of the model. Throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free.
     virtual std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) = 0;
 };
 

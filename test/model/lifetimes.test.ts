@@ -164,7 +164,9 @@ describe('the end', () => {
     for (const stage of new Set(steps)) {
       const controller = new AbortController();
       const reason = new Error(`not the ${stage}`);
-      const seen = { onProgress: (progress: { stage: string }) => progress.stage === stage && controller.abort(reason) };
+      const seen = {
+        onProgress: (progress: { stage: string }) => progress.stage === stage && controller.abort(reason),
+      };
       await expect(load({ ...seen, signal: controller.signal })).rejects.toBe(reason);
       const thrown = new Error('from the callback');
       const throwing = (progress: { stage: string }) => {

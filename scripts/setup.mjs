@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { buildNative } from './build-native.mjs';
@@ -69,12 +69,12 @@ function newestChange(directory) {
 
 /** dist/ from src/, when src/ is newer. */
 function buildTypeScript() {
-  const stamp = join(root, 'dist', '.built');
-  if (existsSync(stamp) && statSync(stamp).mtimeMs > newestChange(join(root, 'src'))) return;
+  const stamp = join(root, 'build', '.typescript');
+  const built = existsSync(stamp) && existsSync(join(root, 'dist', 'index.js'));
+  if (built && statSync(stamp).mtimeMs > newestChange(join(root, 'src'))) return;
   console.error('building TypeScript …');
   const [node, tsup] = bin('tsup', 'dist/cli-default.js');
   run(node, [tsup, '--silent']);
-  mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(stamp, '');
 }
 

@@ -70,6 +70,17 @@ Function backend_function(ggml_backend_dev_t device, const char* name) {
     return reinterpret_cast<Function>(ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name));
 }
 
+GraphWork work_of(ggml_cgraph* graph) {
+    GraphWork work;
+    for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+        const ggml_tensor* const node = ggml_graph_node(graph, i);
+        if (node->op != GGML_OP_MUL_MAT) continue;
+        work.multiply_adds += static_cast<double>(ggml_nelements(node)) * static_cast<double>(node->src[0]->ne[0]);
+        work.bytes += static_cast<double>(ggml_nbytes(node->src[0]));
+    }
+    return work;
+}
+
 TracedTensor read_tensor(const ggml_tensor* tensor) {
     TracedTensor result;
     for (int i = ggml_n_dims(tensor) - 1; i >= 0; --i) result.shape.push_back(tensor->ne[i]);
@@ -104,13 +115,10 @@ void Compute::choose_device(const std::string& name) {
                      "device '" + name + "' could not be started: is its driver working? 'cpu' needs none");
 }
 
-// Starts a device's backend, with our threads and our abort callback where it knows such. The CPU must come last.
+// Starts a device's backend, with our abort callback where it knows such. The CPU must come last.
 bool Compute::start_device(ggml_backend_dev_t device) {
     ggml_backend_ptr backend(ggml_backend_dev_init(device, nullptr));
     if (!backend) return false;
-    if (const auto set_threads = backend_function<ggml_backend_set_n_threads_t>(device, "ggml_backend_set_n_threads")) {
-        set_threads(backend.get(), threads_);
-    }
     if (const auto set_abort =
             backend_function<ggml_backend_set_abort_callback_t>(device, "ggml_backend_set_abort_callback")) {
         set_abort(backend.get(), should_abort, this);
@@ -173,7 +181,18 @@ void Compute::allocate(Graph& graph) {
                                           " could not be had: free some, or use another device");
 }
 
+// Gives the backends that know threads as many as `graph` is worth.
+void Compute::set_threads(const Graph& graph) const {
+    const int threads = useful_threads(threads_, work_of(graph.graph()));
+    for (const ggml_backend_ptr& backend : backends_) {
+        const auto set = backend_function<ggml_backend_set_n_threads_t>(ggml_backend_get_device(backend.get()),
+                                                                        "ggml_backend_set_n_threads");
+        if (set != nullptr) set(backend.get(), threads);
+    }
+}
+
 void Compute::compute(Graph& graph, const CancelToken& cancel) {
+    set_threads(graph);
     cancel_ = &cancel;
     ggml_status status = GGML_STATUS_FAILED;
     try {

@@ -49,6 +49,7 @@ class Compute {
     void find_weight_places();
     void restart_after_lost_memory();
     void allocate(Graph& graph);
+    void set_threads(const Graph& graph) const;
     void compute(Graph& graph, const CancelToken& cancel);
     static bool should_abort(void* self);
 

@@ -72,6 +72,17 @@ bool is_repacked(const GgufFile& file, const Compute& compute) {
     return repacked > total / 2;
 }
 
+// Every matrix takes part in a row's way through the model, but for the embedding, which is looked up.
+GraphWork work_of_row(const GgufFile& file, const LlamaFacts& facts) {
+    GraphWork work;
+    for (const GgufTensor& tensor : file.tensors()) {
+        if (tensor.shape.size() != 2 || (tensor.name == "token_embd.weight" && !facts.tied_output)) continue;
+        work.multiply_adds += static_cast<double>(tensor.shape[0]) * static_cast<double>(tensor.shape[1]);
+        work.bytes += static_cast<double>(tensor.byte_length);
+    }
+    return work;
+}
+
 struct LoadState {
     const LoadMonitor& monitor;
     uint64_t bytes;
@@ -118,7 +129,11 @@ int32_t default_context_size(const LlamaFacts& facts, ggml_type kv_cache_type) {
 
 LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                            const LanguageModelOptions& options, const LoadMonitor& monitor)
-    : facts_(facts), cells_(chosen_context_size(facts, options)), shares_(cells_, options.max_sequences) {
+    : facts_(facts),
+      row_(work_of_row(file, facts)),
+      threads_(compute.threads()),
+      cells_(chosen_context_size(facts, options)),
+      shares_(cells_, options.max_sequences) {
     require_cache_memory(facts_, compute, cells_, options.kv_cache_type);
     load_model(file, compute, options, monitor);
     create_context(compute, options);
@@ -147,7 +162,6 @@ void LlamaContext::create_context(const Compute& compute, const LanguageModelOpt
     params.n_batch = params.n_ubatch = std::max(rows_per_graph, static_cast<uint32_t>(options.max_sequences));
     params.n_seq_max = static_cast<uint32_t>(options.max_sequences);
     params.n_outputs_max = params.n_seq_max;  // one row of logits for each sequence
-    params.n_threads = params.n_threads_batch = compute.threads();
     params.type_k = params.type_v = options.kv_cache_type;
     // On the CPU the plain products are as fast for short contexts, and sum in F32. Other cache types need the other.
     const bool plain = compute.is_cpu() && is_f16_or_f32(options.kv_cache_type);
@@ -173,6 +187,8 @@ bool LlamaContext::should_abort(void* self) {
 void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
     cancel.throw_if_cancelled();
     const LogCapture log;
+    const int threads = useful_threads(threads_, {row_.multiply_adds * batch.n_tokens, row_.bytes});
+    llama_set_n_threads(context_.get(), threads, threads);
     cancel_ = &cancel;
     int32_t status = -2;
     try {

@@ -14,6 +14,7 @@
 #include "gguf-file.h"
 #include "language-model.h"
 #include "llama-check.h"
+#include "threads.h"
 #include "weights.h"
 
 namespace instructblip {
@@ -50,6 +51,8 @@ class LlamaContext {
     static bool should_abort(void* self);
 
     LlamaFacts facts_;
+    GraphWork row_;  // of one row of a batch
+    int threads_;
     int32_t cells_;
     CacheShares shares_;
     llama_model_ptr model_;

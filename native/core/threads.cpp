@@ -163,4 +163,13 @@ int thread_count(int requested) {
     return requested == 0 ? default_thread_count() : requested;
 }
 
+int useful_threads(int available, const GraphWork& work) {
+    // Of one thread; only the order of magnitude matters.
+    constexpr double multiply_adds_per_ms = 30e6;
+    constexpr double bytes_per_ms = 10e6;
+    constexpr double least_ms = 2;  // for each thread
+    const double ms = work.multiply_adds / multiply_adds_per_ms + work.bytes / bytes_per_ms;
+    return static_cast<int>(std::clamp(ms / least_ms, 1.0, static_cast<double>(available)));
+}
+
 }  // namespace instructblip

@@ -13,6 +13,16 @@ int default_thread_count();
 // `requested`, or the default for 0. Throws OPTION_INVALID outside 0..512 (the engine's limit).
 int thread_count(int requested);
 
+// What a graph costs: multiplications, and bytes of weights that they read.
+struct GraphWork {
+    double multiply_adds = 0;
+    double bytes = 0;
+};
+
+// Of `available` threads, those that shorten the work: threads wait for each other at every step of a graph, spinning,
+// which costs more than it gains in small graphs, and a hundredfold where other programs want the cores too.
+int useful_threads(int available, const GraphWork& work);
+
 // Parts of the above, on their own for tests.
 // Cores behind these logical CPUs; `cpu_directory` is /sys/devices/system/cpu.
 int count_cores(const std::vector<int>& cpus, const std::string& cpu_directory);

@@ -104,6 +104,21 @@ void test_counts() {
     CHECK_ERROR("OPTION_INVALID", "-1", thread_count(-1));
 }
 
+void test_useful_threads() {
+    CHECK(useful_threads(8, {}) == 1);
+    CHECK(useful_threads(8, {50e6, 2e6}) == 1);   // the demo model's vision encoder
+    CHECK(useful_threads(8, {2e6, 5e6}) == 1);    // a token of its language model
+    CHECK(useful_threads(8, {6.6e9, 4e9}) == 8);  // a token of Vicuna-7B
+    CHECK(useful_threads(1, {1e12, 1e12}) == 1);
+    int last = 1;
+    for (double size = 1e6; size < 1e9; size *= 1.5) {
+        const int count = useful_threads(4, {size, 0});
+        CHECK(count >= last && count <= 4);
+        last = count;
+    }
+    CHECK(last == 4);
+}
+
 }  // namespace
 
 int main() {
@@ -111,5 +126,6 @@ int main() {
     test_quota_v2();
     test_quota_v1();
     test_counts();
+    test_useful_threads();
     return check::report();
 }

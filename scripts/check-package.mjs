@@ -18,18 +18,6 @@ const ask = async ({ InstructBlip }) => {
 };
 `;
 
-/** The package without models and sources: attw 0.18.2 sees nothing of a tarball that unpacks in more than one piece. */
-function typesOnly(tarball) {
-  const folder = join(work, 'types-only');
-  mkdirSync(folder);
-  run('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1', 'package/package.json', 'package/dist']);
-  npmRun(['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], folder);
-  return join(
-    folder,
-    readdirSync(folder).find(name => name.endsWith('.tgz')),
-  );
-}
-
 try {
   npmRun(['pack', '--silent', '--pack-destination', work], root);
   const tarball = join(
@@ -37,7 +25,7 @@ try {
     readdirSync(work).find(name => name.endsWith('.tgz')),
   );
   run(...call(bin('publint', 'src/cli.js'), ['run', tarball, '--strict']));
-  run(...call(bin('@arethetypeswrong/cli', 'dist/index.js'), [typesOnly(tarball), '--profile', 'node16']));
+  run(...call(bin('@arethetypeswrong/cli', 'dist/index.js'), [tarball, '--profile', 'node16']));
 
   const user = join(work, 'user');
   mkdirSync(user);

@@ -51,7 +51,7 @@ export interface GenerateOptions {
   forcedBosTokenId?: number;
   /** Token or tokens, one of which must come last when the length limit is reached. */
   forcedEosTokenId?: number | readonly number[];
-  /** [start, factor]: after `start` tokens stop ids gain weight by factor^n. */
+  /** A pair `[start, factor]`: after `start` tokens stop ids gain weight by factor^n. */
   exponentialDecayLengthPenalty?: readonly [number, number];
   /** Log-softmax after all processors. Default false. */
   renormalizeLogits?: boolean;

@@ -9,11 +9,17 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ENGINE_VERSION, engineSource, ensureEngineSource, prebuiltEngine } from './lib/engine.mjs';
+import { ENGINE_VERSION, ensureEngineSource, prebuiltEngine } from './lib/engine.mjs';
 import { bin, fail, root, run } from './lib/run.mjs';
 
-/** CMake settings for `engine`; falls back to the source where the platform has no usable built engine. */
+/** CMake settings for `engine`; falls back to the source where the platform has no usable built engine. Fetches what the build needs. */
 function engineSettings(engine) {
+  const { out, defines } = chooseEngine(engine);
+  const source = ensureEngineSource({ whole: defines.INSTRUCTBLIP_ENGINE === 'source' });
+  return { out, defines: { ...defines, INSTRUCTBLIP_ENGINE_SOURCE: source } };
+}
+
+function chooseEngine(engine) {
   const prebuilt = engine === 'source' ? null : prebuiltEngine();
   if (prebuilt && process.platform !== 'win32') {
     return {
@@ -30,7 +36,9 @@ function sourceFiles() {
   const native = ['core', 'binding'].flatMap(folder =>
     readdirSync(join(root, 'native', folder), { recursive: true }).map(name => join('native', folder, name)),
   );
-  return ['CMakeLists.txt', 'package-lock.json', ...native].sort();
+  // The published package has no lock file.
+  const versions = ['package-lock.json', 'package.json'].find(name => existsSync(join(root, name)));
+  return ['CMakeLists.txt', versions, ...native].sort();
 }
 
 /** One line that changes whenever the result could: settings, file names, sizes and times. */
@@ -45,9 +53,7 @@ function signature(defines) {
 
 function cmakeJs(command, out, defines) {
   const [node, file] = bin('cmake-js', 'bin/cmake-js');
-  const settings = Object.entries({ ...defines, INSTRUCTBLIP_ENGINE_SOURCE: engineSource }).map(
-    ([key, value]) => `--CD${key}=${value}`,
-  );
+  const settings = Object.entries(defines).map(([key, value]) => `--CD${key}=${value}`);
   run(node, [file, command, '--out', out, '--parallel', String(availableParallelism()), ...settings], {
     // A build is read only when it failed.
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -95,7 +101,6 @@ function isRunning(pid) {
 /** Builds the addon and returns its path. */
 export async function buildNative({ engine = 'prebuilt' } = {}) {
   if (!['prebuilt', 'source'].includes(engine)) fail(`--engine is prebuilt or source, not ${engine}`);
-  ensureEngineSource();
   const { out, defines } = engineSettings(engine);
   return withLock(out, () => {
     const addon = join(out, 'Release', 'instructblip.node');
@@ -113,7 +118,6 @@ export async function buildNative({ engine = 'prebuilt' } = {}) {
 
 /** A build folder with compile_commands.json for clang-tidy: the addon and the native tests. */
 export async function configureForTidy(out) {
-  ensureEngineSource();
   const { defines } = engineSettings('prebuilt');
   cmakeJs('configure', out, { ...defines, INSTRUCTBLIP_TESTS: 'ON' });
 }

@@ -8,7 +8,6 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { buildNative } from './build-native.mjs';
-import { ensureEngineSource } from './lib/engine.mjs';
 import { bin, fail, npm, root, run } from './lib/run.mjs';
 
 /** What must be on the machine, how to ask for it, and what to say when it is not there. */
@@ -81,7 +80,6 @@ function buildTypeScript() {
 export async function setup() {
   checkPrerequisites();
   installPackages();
-  ensureEngineSource();
   await buildNative();
   buildTypeScript();
 }

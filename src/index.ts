@@ -33,4 +33,4 @@ export { InstructBlip, type ModelInfo } from './model/instruct-blip.js';
 export type { EngineLogLine, LoadOptions, LoadProgress } from './model/load-options.js';
 export type { ModelSource } from './model/model-files.js';
 export type { KvCacheType } from './native/addon.js';
-export type { ImageInput } from './processor/image-input.js';
+export type { ImageInput, RawImage } from './processor/image-input.js';

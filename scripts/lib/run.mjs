@@ -1,5 +1,6 @@
 /** Shared by the scripts; Node built-ins only, because they run before `npm ci`. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,5 +28,11 @@ export function run(command, args, options = {}) {
   return result;
 }
 
-/** A program of node_modules, run with this Node. */
-export const bin = (pkg, file) => [process.execPath, join(root, 'node_modules', pkg, file)];
+/** A program of node_modules, run with this Node. Installed as a package, ours lie beside us rather than below. */
+export function bin(pkg, file) {
+  for (let folder = root; ; folder = dirname(folder)) {
+    const program = join(folder, 'node_modules', pkg, file);
+    if (existsSync(program)) return [process.execPath, program];
+    if (folder === dirname(folder)) fail(`${pkg} is not installed: run npm install`);
+  }
+}

@@ -121,7 +121,7 @@ bool is_f16_or_f32(ggml_type type) {
 }  // namespace
 
 int32_t default_context_size(const LlamaFacts& facts, ggml_type kv_cache_type) {
-    constexpr uint64_t budget = uint64_t{384} << 20;
+    constexpr uint64_t budget = uint64_t{320} << 20;
     constexpr uint64_t least = 512;
     const uint64_t affordable = std::max(budget / cell_bytes(facts, kv_cache_type), least);
     return static_cast<int32_t>(std::min(affordable, static_cast<uint64_t>(facts.context_length)));

@@ -80,7 +80,7 @@ class LlamaLanguageModel : public LanguageModel {
     std::shared_ptr<LlamaContext> context_;
 };
 
-// Cells of the KV cache when none are asked for: the training context, as far as 384 MiB hold it (768 cells of
+// Cells of the KV cache when none are asked for: the training context, as far as 320 MiB hold it (640 cells of
 // Vicuna-7B in F16), but at least 512 of it.
 int32_t default_context_size(const LlamaFacts& facts, ggml_type kv_cache_type);
 

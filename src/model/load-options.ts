@@ -24,7 +24,7 @@ export interface LoadOptions {
   /** Compute threads, 0..512; 0 (default) = the physical cores that this process may use. */
   threads?: number;
   /**
-   * Tokens that the KV cache holds, of all concurrent calls together. 0 (default) = the model's training context as far as 384 MiB hold it (768 tokens
+   * Tokens that the KV cache holds, of all concurrent calls together. 0 (default) = the model's training context as far as 320 MiB hold it (640 tokens
    * of Vicuna-7B in F16), but at least 512 of it.
    */
   contextSize?: number;

@@ -100,7 +100,7 @@ export interface NativeLoadOptions {
   readonly gpuLayers: number;
   /** Compute threads; 0 = physical cores available to this process. */
   readonly threads: number;
-  /** Cells of the unified KV cache; 0 = the training context, as far as 384 MiB hold it. */
+  /** Cells of the unified KV cache; 0 = the training context, as far as 320 MiB hold it. */
   readonly contextSize: number;
   /** Sequences that may live in the cache at once, 1..64. */
   readonly maxSequences: number;

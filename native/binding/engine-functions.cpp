@@ -35,6 +35,11 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
     });
 }
 
+Napi::Value shut_down(const Napi::CallbackInfo& info) {
+    Environment::of(info.Env()).shut_down();
+    return info.Env().Undefined();
+}
+
 Napi::Value set_log_listener(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] { Environment::of(info.Env()).set_log_listener(info[0]); });
     return info.Env().Undefined();
@@ -45,6 +50,7 @@ Napi::Value set_log_listener(const Napi::CallbackInfo& info) {
 void define_engine_functions(Napi::Env env, Napi::Object exports) {
     exports.Set("linkedDirectory", INSTRUCTBLIP_ENGINE_DIRECTORY);
     exports.Set("initialize", Napi::Function::New(env, initialize, "initialize"));
+    exports.Set("shutDown", Napi::Function::New(env, shut_down, "shutDown"));
     exports.Set("setLogListener", Napi::Function::New(env, set_log_listener, "setLogListener"));
 }
 

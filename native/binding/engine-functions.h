@@ -1,4 +1,4 @@
-// initialize, setLogListener.
+// initialize, shutDown, setLogListener.
 #pragma once
 
 #include <napi.h>

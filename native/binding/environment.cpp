@@ -19,7 +19,7 @@ void Environment::install(Napi::Env env) {
     auto* environment = new Environment(env);  // owned by the environment's instance data
     env.SetInstanceData(environment);
     // Hooks run last in, first out: ours comes before the mailbox's channel is torn down.
-    napi_add_env_cleanup_hook(env, tear_down, environment);
+    napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->shut_down(); }, environment);
 }
 
 Environment& Environment::of(Napi::Env env) {
@@ -138,15 +138,14 @@ void Environment::set_log_listener(const Napi::Value& listener) {
     });
 }
 
-void Environment::tear_down(void* self) {
-    auto* environment = static_cast<Environment*>(self);
-    remove_log_listener(std::exchange(environment->log_subscription_, 0));
-    environment->mailbox_->close();
-    for (auto& [id, call] : environment->calls_) call.cancel->cancel();
-    for (const auto& weak : environment->queues_) {
+void Environment::shut_down() {
+    remove_log_listener(std::exchange(log_subscription_, 0));
+    mailbox_->close();
+    for (auto& [id, call] : calls_) call.cancel->cancel();
+    for (const auto& weak : queues_) {
         if (const auto queue = weak.lock()) queue->stop();
     }
-    environment->calls_.clear();
+    calls_.clear();
 }
 
 }  // namespace instructblip

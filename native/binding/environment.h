@@ -54,6 +54,9 @@ class Environment {
 
     void set_log_listener(const Napi::Value& listener);
 
+    // Ends all work and its threads; pending calls never settle. No call works after it.
+    void shut_down();
+
     Napi::FunctionReference model_class;
     Napi::FunctionReference session_class;
 
@@ -73,7 +76,6 @@ class Environment {
     };
 
     explicit Environment(Napi::Env env);
-    static void tear_down(void* self);
 
     void report(uint64_t id, const std::string& stage, double loaded, double total);
     void settle(Napi::Env env, uint64_t id, const Outcome& outcome);

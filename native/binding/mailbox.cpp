@@ -18,6 +18,7 @@ void Mailbox::post(Message message) {
 }
 
 void Mailbox::keep_process_alive(Napi::Env env, bool alive) {
+    if (closed_) return;
     if (alive) {
         channel_.Ref(env);
     } else {

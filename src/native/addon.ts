@@ -170,6 +170,8 @@ export interface NativeAddon {
    * later calls verify, and list devices anew. @throws ENGINE_CLASH, ENGINE_LOAD_FAILED
    */
   initialize(directory: string, moduleDirectories: readonly string[]): NativeEngineInfo;
+  /** Ends all work of this JavaScript environment and the threads that do it; pending calls never settle. Nothing works after it. */
+  shutDown(): void;
   /** Engine log lines for this JavaScript environment; null = none. Levels as ggml: 1 debug, 2 info, 3 warn, 4 error. */
   setLogListener(listener: ((level: number, text: string) => void) | null): void;
   /** @throws MODEL_FILE_* */

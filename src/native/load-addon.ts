@@ -86,6 +86,8 @@ export function loadAddon(): LoadedAddon {
   const root = packageRoot();
   const addon = openAddon(process.env.INSTRUCTBLIP_ADDON || join(root, 'build', 'Release', 'instructblip.node'));
   const engine = nativeCall(() => addon.initialize(engineFolder(root, addon), gpuModuleFolders(root)));
+  // `process.exit` takes the engine's memory away while its threads compute: they must have ended by then.
+  process.once('exit', () => addon.shutDown());
   loaded = { addon, engine };
   return loaded;
 }

@@ -53,30 +53,36 @@ function sanitizedTests() {
     ],
     SANITIZER_OPTIONS,
   );
-  // The same demo as with the prebuilt engine, through the sanitized addon. Node itself is not instrumented: the runtime must be loaded first,
-  // and what V8 leaves allocated at exit is not ours to report.
-  const runtime = spawnSync(process.env.CXX ?? 'c++', ['-print-file-name=libasan.so'], {
-    encoding: 'utf8',
-  }).stdout.trim();
-  const ask = env =>
-    run(
-      process.execPath,
-      [join(root, 'dist', 'cli.js'), 'ask', join(root, 'models', 'demo', 'scene.png'), 'Describe the picture.'],
-      {
-        stdio: ['ignore', 'pipe', 2],
-        encoding: 'utf8',
-        env: { ...process.env, ...env },
-      },
-    ).stdout;
-  const sanitized = ask({
+  sanitizedAddon(join(build, 'Release', 'instructblip.node'));
+}
+
+/** Node itself is not instrumented: the runtime must be loaded first, and what V8 leaves allocated at exit is not ours to report. */
+function sanitizedAddon(addon) {
+  const compiler = process.env.CXX ?? 'c++';
+  const runtime = spawnSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout.trim();
+  const sanitized = {
     ...SANITIZER_OPTIONS,
     ASAN_OPTIONS: 'detect_leaks=0',
     LD_PRELOAD: runtime,
-    INSTRUCTBLIP_ADDON: join(build, 'Release', 'instructblip.node'),
-  });
-  if (sanitized !== ask({}))
-    fail(`the sanitized source build answers ${JSON.stringify(sanitized)}, the prebuilt engine otherwise`);
-  console.log(`the source engine's addon answers like the prebuilt one: ${sanitized.trim()}`);
+    INSTRUCTBLIP_ADDON: addon,
+  };
+  const node = (args, env) =>
+    run(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 2],
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    }).stdout;
+  const folder = join(root, 'models', 'demo');
+  const image = join(folder, 'scene.png');
+  const ask = [join(root, 'dist', 'cli.js'), 'ask', image, 'Describe the picture.'];
+  const answer = node(ask, sanitized);
+  if (answer !== node(ask, {}))
+    fail(`the sanitized source build answers ${JSON.stringify(answer)}, the prebuilt engine otherwise`);
+  console.log(`the source engine's addon answers like the prebuilt one: ${answer.trim()}`);
+
+  const cycles = join(root, 'test', 'model', 'processes', 'load-cycles.mjs');
+  node(['--expose-gc', cycles, JSON.stringify({ folder, image, cycles: 12 })], sanitized);
+  console.log('it loads, answers and is disposed of in flight 12 times without a finding');
 }
 
 function jest(extra) {

@@ -52,8 +52,8 @@ describe('a process', () => {
     const { status, stdout, stderr } = run(join(SCRIPTS, 'load-cycles.mjs'), { cycles: 200 }, ['--expose-gc']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const { settled, end } = JSON.parse(stdout) as { settled: number; end: number };
-    // One model that stays would be 40 MB each time.
-    expect((end - settled) / 2 ** 20).toBeLessThan(40);
+    // Over 700 loads it moves between 140 and 180 MB. A vocabulary that stays would be 3 MB each time, 480 in all; a model ten times that.
+    expect((end - settled) / 2 ** 20).toBeLessThan(100);
   }, 240_000);
 });
 

@@ -103,12 +103,16 @@ export class OutputFiles {
     signal?.throwIfAborted();
     // From here on there is no way back: a file under its final name may have replaced another.
     for (const { path } of this.outputs) this.checkFree(path);
-    for (const { path, temporary, file } of this.outputs.splice(0)) {
-      await file.close();
-      await rename(temporary, path).catch(async error => {
-        await unlink(temporary).catch(() => undefined);
+    // Each stays in the list until it has its name: `discard` takes what a failure leaves.
+    for (let next = this.outputs[0]; next; next = this.outputs[0]) {
+      const { path, temporary, file } = next;
+      try {
+        await file.close();
+        await rename(temporary, path);
+      } catch (error) {
         throw writeFailed(path, error);
-      });
+      }
+      this.outputs.shift();
       await syncFolder(dirname(path));
     }
     this.madeFolders.length = 0;

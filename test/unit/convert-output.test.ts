@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +98,15 @@ describe('output of convert', () => {
       message: expect.stringMatching(/disk is full/),
     });
     expect(readdirSync(out)).toEqual([]);
+  });
+
+  it('leaves nothing behind when the last step fails', async () => {
+    // A folder in the place of the file: force does not replace that.
+    mkdirSync(join(out, files[0]!));
+    await expect(convert(checkpoint, out, { ...options, force: true })).rejects.toMatchObject({
+      code: 'OUTPUT_WRITE_FAILED',
+    });
+    expect(readdirSync(out)).toEqual([files[0]]);
   });
 
   it('refuses a folder that cannot be made', async () => {

@@ -28,19 +28,28 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   const { addon } = loadAddon();
   const stopListening = valid.onLog ? listenToEngineLog(addon, valid.onLog) : () => {};
   const native = nativeLoadOptions(valid, files);
+  const owned: Owned = {};
   try {
-    const model = await loadModel(addon, native, valid);
+    const model = await loadModel(addon, native, valid, owned);
     return { parts: composeParts(addon, model), sequences: native.maxSequences, release: stopListening };
   } catch (error) {
+    // Aborted at the last moment, or its facts make no sense: gigabytes must not wait for the garbage collector.
+    await owned.model?.dispose();
     stopListening();
     throw error;
   }
+}
+
+/** The model as soon as there is one, whatever becomes of the call. */
+interface Owned {
+  model?: NativeModel;
 }
 
 async function loadModel(
   addon: LoadedAddon['addon'],
   native: NativeLoadOptions,
   { signal: outer, onProgress }: LoadOptions,
+  owned: Owned,
 ): Promise<NativeModel> {
   const failed = new AbortController();
   const { signal, unlink } = linkSignals(outer, failed.signal);
@@ -54,7 +63,10 @@ async function loadModel(
     }
   };
   try {
-    return await nativeWork(addon, signal, cancel => addon.loadModel(native, cancel, onProgress ? report : null));
+    return await nativeWork(addon, signal, async cancel => {
+      owned.model = await addon.loadModel(native, cancel, onProgress ? report : null);
+      return owned.model;
+    });
   } finally {
     unlink();
   }

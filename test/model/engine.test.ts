@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { convert } from '../../src/convert/convert.js';
 import { InstructBlip } from '../../src/model/instruct-blip.js';
 import type { EngineLogLine } from '../../src/model/load-options.js';
+import type { NativeModel } from '../../src/native/addon.js';
 import { loadAddon } from '../../src/native/load-addon.js';
 import { makeCheckpoint } from '../unit/support/checkpoint.js';
 
@@ -54,6 +55,24 @@ describe('engine', () => {
     await blip.dispose();
     expect(lines.length).toBeGreaterThan(10);
     expect(lines.some(({ level, text }) => level === 'info' && text.includes('n_ctx'))).toBe(true);
+  });
+
+  it('frees a model whose loading is aborted when all is loaded', async () => {
+    const { addon } = loadAddon();
+    const controller = new AbortController();
+    const reason = new Error('at the last moment');
+    const models: NativeModel[] = [];
+    const real = addon.loadModel;
+    jest.spyOn(addon, 'loadModel').mockImplementation(async (...args) => {
+      const loaded = await real(...args);
+      models.push(loaded);
+      controller.abort(reason);
+      return loaded;
+    });
+    await expect(InstructBlip.load(model, { signal: controller.signal })).rejects.toBe(reason);
+    jest.restoreAllMocks();
+    expect(models).toHaveLength(1);
+    expect(() => models[0]?.tokenBytes(0, false)).toThrow(/disposed/);
   });
 
   it('names the devices that there are when one is not', async () => {

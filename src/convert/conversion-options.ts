@@ -1,4 +1,6 @@
 import { createError } from '../errors.js';
+import type { OptionRule } from '../generation/option-rules.js';
+import { checkNamed, signalRule } from '../model/ask-options.js';
 
 /** How far a conversion is. */
 export interface ConversionProgress {
@@ -20,12 +22,19 @@ export interface ConversionOptions {
   readonly onProgress?: (progress: ConversionProgress) => void;
 }
 
-/** @throws OPTION_UNKNOWN for a name that is not among `known` */
-export function checkOptionNames(options: object, known: readonly string[]): void {
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name))
-      throw createError('OPTION_UNKNOWN', `there is no option '${name}'; the options are ${known.join(', ')}`);
-  }
+const COMMON_RULES: Readonly<Record<keyof ConversionOptions, OptionRule>> = {
+  force: { expected: 'true or false', allows: value => typeof value === 'boolean' },
+  signal: signalRule,
+  onProgress: { expected: 'a function', allows: value => typeof value === 'function' },
+};
+
+/**
+ * Checks the options of a conversion: the common ones and `texts`, whose values are checked further by whoever reads them.
+ * @throws OPTION_INVALID, OPTION_UNKNOWN
+ */
+export function checkConversionOptions(options: ConversionOptions, texts: readonly string[]): void {
+  const text: OptionRule = { expected: 'a text', allows: value => typeof value === 'string' };
+  checkNamed(options, { ...Object.fromEntries(texts.map(name => [name, text])), ...COMMON_RULES });
 }
 
 /** @throws OPTION_INVALID */

@@ -11,7 +11,7 @@ import {
 import { loadAddon } from '../native/load-addon.js';
 import { type CheckpointConfig, readCheckpointConfig } from './checkpoint-config.js';
 import { CheckpointFiles } from './checkpoint-files.js';
-import { type ConversionOptions, checkOptionNames, checkPath } from './conversion-options.js';
+import { type ConversionOptions, checkConversionOptions, checkPath } from './conversion-options.js';
 import { languageModelMetadata } from './language-model-metadata.js';
 import { readLanguageVocabulary } from './language-vocabulary.js';
 import { llamaTensors } from './llama-tensors.js';
@@ -46,8 +46,7 @@ interface Settings {
 }
 
 function readSettings(checkpoint: string, options: ConvertOptions): Settings {
-  const known = ['languageModelType', 'visionType', 'name', 'force', 'signal', 'onProgress'];
-  checkOptionNames(options, known);
+  checkConversionOptions(options, ['languageModelType', 'visionType', 'name']);
   const name = options.name ?? basename(resolve(checkpoint));
   if (!/^[^\s./\\:*?"<>|][^/\\:*?"<>|\p{Cc}]*$/u.test(name))
     throw createError('OPTION_INVALID', `name is '${name}'; it must be usable in a file name`);

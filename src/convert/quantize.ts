@@ -15,7 +15,7 @@ import {
 import type { NativeGgufFile, NativeGgufTensor } from '../native/addon.js';
 import { loadAddon } from '../native/load-addon.js';
 import { nativeCall } from '../native/native-call.js';
-import { type ConversionOptions, checkOptionNames, checkPath } from './conversion-options.js';
+import { type ConversionOptions, checkConversionOptions, checkPath } from './conversion-options.js';
 import { QUANTIZATION_VERSION } from './language-model-metadata.js';
 import { OutputFiles } from './output-files.js';
 import { fileRows } from './row-source.js';
@@ -129,7 +129,7 @@ async function checkDifferent(input: string, output: string): Promise<void> {
 export async function quantize(input: string, output: string, options: QuantizeOptions): Promise<void> {
   checkPath(input, 'the input');
   checkPath(output, 'the output');
-  checkOptionNames(options, ['type', 'force', 'signal', 'onProgress']);
+  checkConversionOptions(options, ['type']);
   const type = parseFileType(options.type, LANGUAGE_MODEL_TYPES, 'type');
   const { signal, onProgress } = options;
   signal?.throwIfAborted();

@@ -106,6 +106,7 @@ describe('quantize', () => {
   });
 
   it('rejects a missing file and a wrong type', async () => {
+    await expect(quantize('in.gguf', 'out.gguf', undefined as never)).rejects.toMatchObject({ code: 'OPTION_INVALID' });
     await expect(quantize(inWork('none.gguf'), inWork('x.gguf'), { type: 'F16' })).rejects.toMatchObject({
       code: 'MODEL_NOT_FOUND',
     });

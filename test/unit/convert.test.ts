@@ -176,7 +176,11 @@ describe('convert', () => {
     const folder = keep(makeCheckpoint());
     await expect(convert(folder, folder, { nme: 'x' } as ConvertOptions)).rejects.toMatchObject({
       code: 'OPTION_UNKNOWN',
+      message: expect.stringContaining("did you mean 'name'"),
     });
+    for (const wrong of [null, { force: 'yes' }, { signal: {} }, { onProgress: true }, { name: 5 }]) {
+      await expect(convert(folder, folder, wrong as never)).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+    }
     await expect(convert(folder, folder, { name: '../x' })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
     await expect(convert(folder, folder, { visionType: 'Q6_K' as 'F16' })).rejects.toMatchObject({
       code: 'OPTION_INVALID',

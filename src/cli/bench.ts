@@ -149,7 +149,7 @@ export function register(program: Command): void {
     .addOption(countOption('--parallel <n>', 'measure this many calls at once, too', 1))
     .option('--device <name>', "'auto', 'cpu', 'cuda', 'metal', 'vulkan' or a device name (default: auto)")
     .addOption(numberOption('--threads <n>', 'compute threads (default: physical cores)'))
-    .addOption(numberOption('--context-size <n>', "tokens of context (default: the model's)"))
+    .addOption(numberOption('--context-size <n>', 'tokens of context (default: what 320 MiB hold)'))
     .option('--json', 'print one JSON object: times in milliseconds (decode: of one token), memory in bytes')
     .action(run);
 }

@@ -3,9 +3,9 @@ import type { KvCacheType, NativeLoadOptions } from '../native/addon.js';
 import { checkNamed, signalRule } from './ask-options.js';
 
 export interface LoadProgress {
-  /** What is being loaded, e.g. 'vision', 'language model'. */
+  /** What is being loaded: 'vision encoder', 'Q-Former' or 'language model', in this order. */
   readonly stage: string;
-  /** Bytes or steps of this stage. */
+  /** Bytes of this stage's weights. */
   readonly loaded: number;
   readonly total: number;
 }
@@ -34,6 +34,7 @@ export interface LoadOptions {
   kvCacheType?: KvCacheType;
   /** Aborts loading; `load` rejects with its reason. */
   signal?: AbortSignal;
+  /** Told often how far loading is; not waited for. A throw ends the loading, and `load` rejects with it. */
   onProgress?: (progress: LoadProgress) => void;
   /** The engine's log lines while this model lives (the engine is shared: lines of other models come too). Default: silent. */
   onLog?: (line: EngineLogLine) => void;

@@ -26,7 +26,7 @@ export interface NativeEngineInfo {
   readonly version: string;
   /** Where the engine's shared libraries were really loaded from. */
   readonly directory: string;
-  /** Name of the CPU variant that was picked, with its features, e.g. `CPU: AVX512 = 1 …`. */
+  /** What the CPU variant that was picked makes use of, e.g. `AVX2 = 1, FMA = 1`. */
   readonly cpuFeatures: string;
   readonly devices: readonly NativeDevice[];
 }
@@ -204,7 +204,7 @@ export interface NativeModel {
   queryImage(features: Float32Array, ids: Int32Array, cancel: NativeCancelToken): Promise<Float32Array>;
   /** Takes `cells` cells of the KV cache and up to `sequences` sequence ids. @throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free */
   createSession(cells: number, sequences: number): NativeSession;
-  /** Runs what is named and returns the named intermediates: for tests and `inspect`. Names are those of the graphs (docs/architecture.md). */
+  /** Runs what is named and returns the named intermediates: for tests. Names are those of the graphs, `stage.step-layer` (native/core/graph.h). */
   trace(
     stage: 'vision' | 'qformer',
     names: readonly string[],

@@ -93,13 +93,14 @@ async function deliver(
   token: Omit<GeneratedToken, 'logprob'>,
   raw: Float32Array,
 ): Promise<void> {
-  state.text += token.text;
   if (hooks.onToken) {
     const logprob = (raw[token.id] as number) - logSumExp(raw);
     await settled(hooks.onToken({ ...token, logprob }), hooks.signal);
   }
   if (token.text === '') return;
   hooks.signal?.throwIfAborted();
+  // Not before: after an abort in `onToken`, the pieces still join to the text.
+  state.text += token.text;
   if (hooks.onText) await settled(hooks.onText(token.text), hooks.signal);
 }
 

@@ -153,6 +153,22 @@ describe('generate', () => {
     expect(pieces).toEqual(['a', ' b']);
   });
 
+  it('an abort in onToken: the text is what onText was given', async () => {
+    const controller = new AbortController();
+    const pieces: string[] = [];
+    const result = await run(
+      [3, 4, 5, 1],
+      {},
+      {
+        signal: controller.signal,
+        onText: piece => pieces.push(piece),
+        onToken: ({ index }) => index === 1 && controller.abort(new Error('enough')),
+      },
+    );
+    expect(result).toMatchObject({ failure: { message: 'enough' }, finishReason: 'abort', text: 'a', tokens: [3, 4] });
+    expect(pieces).toEqual(['a']);
+  });
+
   it('an abort frees a call whose callback never settles', async () => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error('enough')), 5);

@@ -20,6 +20,7 @@ constexpr int64_t most_positions = 16384;
 constexpr int64_t most_queries = 4096;
 constexpr int64_t largest_vocabulary = 1 << 24;
 constexpr int64_t largest_score_bytes = int64_t{4} << 30;
+constexpr int64_t bicubic = 3;  // of Pillow's filters
 constexpr int64_t largest_id = std::numeric_limits<int32_t>::max();
 
 [[noreturn]] void throw_unsupported(const GgufFile& file, const std::string& problem) {
@@ -103,11 +104,6 @@ VisionConfig VisionConfig::read(const GgufFile& file) {
     VisionConfig config{};
     config.image_size = file.require_integer("clip.vision.image_size", 1, largest_image);
     config.patch_size = file.require_integer("clip.vision.patch_size", 1, config.image_size);
-    if (config.image_size % config.patch_size != 0) {
-        file.throw_key_invalid("clip.vision.patch_size", "a divisor of the image size " +
-                                                             std::to_string(config.image_size) + ", not " +
-                                                             std::to_string(config.patch_size));
-    }
     if (config.token_count() > most_tokens) {
         throw_unsupported(file, "a picture would be " + std::to_string(config.token_count()) + " tokens, more than " +
                                     std::to_string(most_tokens));
@@ -154,10 +150,15 @@ ProcessorFacts ProcessorFacts::read(const GgufFile& file, const VisionConfig& vi
     }
     facts.rescale_factor = file.require_number("instructblip.image.rescale_factor");
     if (!(facts.rescale_factor > 0)) file.throw_key_invalid("instructblip.image.rescale_factor", "a positive number");
-    facts.resample = file.require_integer("instructblip.image.resample", 0, 5);  // Pillow's filters
+    const int64_t filter = file.require_integer("instructblip.image.resample", 0, 5);  // Pillow's number
+    if (filter != bicubic) {
+        throw_unsupported(file, "its pictures are resized with Pillow's filter " + std::to_string(filter) +
+                                    "; only 3, bicubic, is implemented");
+    }
     // Any other size fails in HF too: there are no positions for its patches.
-    facts.image_height = file.require_integer("instructblip.image.height", vision.image_size, vision.image_size);
-    facts.image_width = file.require_integer("instructblip.image.width", vision.image_size, vision.image_size);
+    for (const char* const key : {"instructblip.image.height", "instructblip.image.width"}) {
+        file.require_integer(key, vision.image_size, vision.image_size);
+    }
     read_tokenizer(file, qformer, facts);
     return facts;
 }

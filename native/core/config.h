@@ -61,9 +61,6 @@ struct ProcessorFacts {
     std::array<double, 3> image_mean;
     std::array<double, 3> image_std;
     double rescale_factor;
-    int64_t resample;  // Pillow's number: 3 = bicubic
-    int64_t image_height;
-    int64_t image_width;
 
     // The Q-Former's WordPiece vocabulary, by id.
     std::vector<std::string> tokens;

@@ -45,7 +45,6 @@ void test_values() {
     CHECK(qformer.soft_token_count() == 40 && qformer.has_cross_attention(0) && !qformer.has_cross_attention(1));
     const ProcessorFacts processor = ProcessorFacts::read(*file, vision, qformer);
     CHECK(processor.image_mean[2] == 0.125 && processor.image_std[1] == 0.75 && processor.rescale_factor == 1.0 / 255);
-    CHECK(processor.resample == 3 && processor.image_height == 14 && processor.image_width == 14);
     CHECK(processor.tokens.size() == 8 && processor.tokens[5] == "##s" && processor.cls_token_id == 2);
     CHECK(processor.sep_token_id == 3 && processor.pad_token_id == 0 && processor.unk_token_id == 1);
     CHECK(processor.lowercase && processor.strip_accents && processor.tokenize_chinese_chars);
@@ -71,12 +70,14 @@ void test_integers() {
         refuse(key, 0);
         refuse(key, 0xFFFFFFFFU);
     }
-    refuse("clip.vision.patch_size", 5);            // does not divide 14
+    refuse("clip.vision.patch_size", 15);           // larger than the picture
     refuse("clip.vision.attention.head_count", 3);  // does not divide 16
     refuse("instructblip.qformer.attention.head_count", 5);
     refuse("instructblip.image.height", 15);  // no positions for another size
     refuse("instructblip.image.width", 7);
     refuse("instructblip.image.resample", 6);
+    // A filter of Pillow that pictures are not resized with here.
+    CHECK_ERROR("MODEL_FILE_UNSUPPORTED", "bicubic", read_with(u32("instructblip.image.resample", 2)));
     for (const char* const which : {"cls", "sep", "pad", "unk"}) {
         refuse(std::string("instructblip.qformer.tokenizer.") + which + "_token_id", 8);
     }

@@ -24,12 +24,12 @@ SessionObject::~SessionObject() {
 
 Napi::Object SessionObject::create(const Napi::Object& model, const std::shared_ptr<ModelHost>& host, int32_t cells,
                                    int32_t sequences) {
-    auto session = host->create_session(cells, sequences);
+    // The object first: a session that found no owner would be destroyed here, while the engine thread computes.
     Napi::Object object = Environment::of(model.Env()).session_class.New({});
     SessionObject* const self = Unwrap(object);
     self->model_ = Napi::Persistent(model);
     self->host_ = host;
-    self->session_ = std::move(session);
+    self->session_ = host->create_session(cells, sequences);
     return object;
 }
 

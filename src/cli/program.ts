@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
 import * as ask from './ask.js';
 import * as bench from './bench.js';
 import * as convert from './convert.js';
@@ -13,6 +14,7 @@ const INTERRUPTED = 130;
 function createProgram(): Command {
   const program = new Command('instructblip')
     .description('Ask questions about pictures: InstructBLIP, locally, from GGUF files.')
+    .version(manifest.version, '--version', 'print the version')
     .option('--debug', 'on an error, print the stack too')
     .exitOverride()
     .showHelpAfterError('(--help shows what there is)');

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { runCommandLine } from '../../src/cli/program.js';
 import { createError } from '../../src/errors.js';
 import { InstructBlip } from '../../src/model/instruct-blip.js';
@@ -199,6 +200,11 @@ describe('exit codes', () => {
     expect([code, out]).toEqual([2, '']);
     expect(err).not.toBe('');
     expect(library.load).not.toHaveBeenCalled();
+  });
+
+  it('--version is none, and prints the version only', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(await run('--version')).toMatchObject({ code: 0, out: `${version}\n`, err: '' });
   });
 
   it('--help is none', async () => {

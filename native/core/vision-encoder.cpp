@@ -22,12 +22,14 @@ void require_finite(const float* pixels, int64_t count) {
     throw ModelError("IMAGE_INPUT_INVALID", "pixel value " + std::to_string(bad - pixels) + " is not a finite number");
 }
 
-// pixels [3,S,S] → patches [N,3*P*P], row by row, each in the order of the weight's [3,P,P].
+// pixels [3,S,S] → patches [N,3*P*P], row by row, each in the order of the weight's [3,P,P]. Pixels that fill no whole
+// patch, at the right and at the bottom, are left out, as by a convolution.
 void cut_patches(const float* pixels, const VisionConfig& config, float* patches) {
     const int64_t patch = config.patch_size;
     const int64_t image = config.image_size;
-    for (int64_t y = 0; y < image; y += patch) {
-        for (int64_t x = 0; x < image; x += patch) {
+    const int64_t end = config.grid_size() * patch;
+    for (int64_t y = 0; y < end; y += patch) {
+        for (int64_t x = 0; x < end; x += patch) {
             for (int64_t row = 0; row < 3 * patch; ++row) {
                 const int64_t channel = row / patch;
                 const float* const source = pixels + (channel * image + y + row % patch) * image + x;
@@ -100,7 +102,7 @@ ggml_tensor* VisionEncoder::build_block(Graph& graph, ggml_tensor* x, int64_t la
 }
 
 void VisionEncoder::encode_one(const float* pixels, float* features, const CancelToken& cancel, Trace* trace) {
-    patches_.resize(static_cast<size_t>(config_.pixel_count()));
+    patches_.resize(static_cast<size_t>(config_.patch_count() * config_.patch_values()));
     cut_patches(pixels, config_, patches_.data());
     // `features` holds the hidden states between graphs: [1+N,H], as the result.
     for (int64_t first = 0; first < config_.num_hidden_layers; first += layers_per_graph) {

@@ -200,6 +200,27 @@ void test_batch(Compute& compute) {
     CHECK_ERROR("OPTION_INVALID", "one picture", loaded.encode(pixels, &trace));
 }
 
+// A convolution leaves out the pixels that fill no whole patch: the picture is its cut top left.
+void test_incomplete_patches(Compute& compute) {
+    Shape shape{};
+    shape.image = 17;
+    const tiny::Model whole = tiny::make(shape, 1);
+    const gguf_writer::TemporaryFile whole_file(whole.file.bytes());
+    Loaded uncut(whole_file.path(), compute);
+    shape.image = 14;
+    const tiny::Model cut = tiny::make(shape, 1);
+    const gguf_writer::TemporaryFile cut_file(cut.file.bytes());
+    Loaded inner(cut_file.path(), compute);
+
+    const std::vector<float> pixels = uncut.random_pixels();
+    std::vector<float> top_left;
+    for (std::ptrdiff_t row = 0; row < 3 * 17; ++row) {
+        if (row % 17 >= 14) continue;
+        top_left.insert(top_left.end(), pixels.begin() + row * 17, pixels.begin() + row * 17 + 14);
+    }
+    CHECK(uncut.encode(pixels) == inner.encode(top_left));
+}
+
 void test_refusals(Compute& compute) {
     const tiny::Model model = tiny::make(Shape{}, 1);
     const gguf_writer::TemporaryFile file(model.file.bytes());
@@ -286,6 +307,7 @@ int main() {
     test_f32(compute);
     test_types(compute);
     test_batch(compute);
+    test_incomplete_patches(compute);
     test_refusals(compute);
     test_steps(compute);
     test_lifetimes(compute);

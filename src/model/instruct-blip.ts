@@ -90,6 +90,7 @@ export class InstructBlip {
   /**
    * `ask` as an iterator of pieces of text, which join to the answer's text exactly; the iterator's return value is the answer. Work starts with the first
    * piece asked for and runs at most one piece ahead; leaving the loop stops it.
+   * @throws what `ask` throws, at the piece that is asked for
    */
   stream(
     image: ImageInput | ImageFeatures,
@@ -99,7 +100,12 @@ export class InstructBlip {
     return streamAnswer(linked => this.ask(image, question, linked), options);
   }
 
-  /** Runs the vision encoder, the expensive part that does not depend on the question. The result may be asked any number of times, at once as well. */
+  /**
+   * Runs the vision encoder, the expensive part that does not depend on the question. The result may be asked any number of times, at once as well.
+   * @param options `signal` aborts in any phase
+   * @returns features [tokens, hidden size] in float32 (257 x 1408 for the hub's checkpoints), the caller's; only this model takes them
+   * @throws `OPTION_*`, `IMAGE_*`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
+   */
   async encodeImage(image: ImageInput | ImageFeatures, options: { signal?: AbortSignal } = {}): Promise<ImageFeatures> {
     return this.#track(async () => {
       const { signal: outer } = checkNamed(options, { signal: signalRule });

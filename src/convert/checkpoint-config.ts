@@ -58,6 +58,9 @@ export interface CheckpointConfig {
   readonly imageTokenId: number;
 }
 
+/** What llama.cpp can run; far above any model. Without a bound, a damaged number would ask for billions of tensors. */
+const MOST_LAYERS = 512;
+
 const unsupported = (message: string): Error => createError('CHECKPOINT_UNSUPPORTED', message);
 
 function checkKind(config: Fields): void {
@@ -93,7 +96,7 @@ function readVision(fields: Fields): VisionConfig {
   const config = {
     hiddenSize: fields.count('hidden_size', 1408),
     intermediateSize: fields.count('intermediate_size', 6144),
-    layers: fields.count('num_hidden_layers', 39),
+    layers: fields.count('num_hidden_layers', 39, MOST_LAYERS),
     heads: fields.count('num_attention_heads', 16),
     imageSize: fields.count('image_size', 224),
     patchSize: fields.count('patch_size', 14),
@@ -111,7 +114,7 @@ function readQFormer(fields: Fields): QFormerConfig {
   const config = {
     vocabSize: fields.count('vocab_size', 30522),
     hiddenSize: fields.count('hidden_size', 768),
-    layers: fields.count('num_hidden_layers', 12),
+    layers: fields.count('num_hidden_layers', 12, MOST_LAYERS),
     heads: fields.count('num_attention_heads', 12),
     intermediateSize: fields.count('intermediate_size', 3072),
     maxPositions: fields.count('max_position_embeddings', 512),
@@ -158,7 +161,7 @@ function readLlama(fields: Fields): LlamaConfig {
     vocabSize: fields.count('vocab_size', 32000),
     hiddenSize,
     intermediateSize: fields.count('intermediate_size', 11008),
-    layers: fields.count('num_hidden_layers', 32),
+    layers: fields.count('num_hidden_layers', 32, MOST_LAYERS),
     heads,
     kvHeads,
     headDim,

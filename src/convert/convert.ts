@@ -69,8 +69,6 @@ async function planFiles(
   files: CheckpointFiles,
   { name, languageModelType, visionType }: Settings,
 ): Promise<{ vision: GgufPlan; languageModel: GgufPlan }> {
-  const vocabulary = await readLanguageVocabulary(checkpoint, config.text.vocabSize, config.imageTokenId);
-  const qformerVocabulary = await readQFormerVocabulary(checkpoint, config.qformer.vocabSize);
   const visionRules = [...visionTensors(config.vision), ...qformerTensors(config)];
   const languageRules = llamaTensors(config.text);
   const visionType_ = (rule: TensorRule) => {
@@ -81,6 +79,9 @@ async function planFiles(
   const visionPlan = planTensors(visionRules, files, visionType_);
   const languagePlan = planTensors(languageRules, files, languageType);
   checkAllUsed([...visionRules, ...languageRules], files);
+  // After the tensors: now the vocabulary sizes of the config are those of real weights.
+  const vocabulary = await readLanguageVocabulary(checkpoint, config.text.vocabSize, config.imageTokenId);
+  const qformerVocabulary = await readQFormerVocabulary(checkpoint, config.qformer.vocabSize);
   return {
     vision: planGguf(
       join(outFolder, `mmproj-${name}-${visionType}.gguf`),

@@ -57,11 +57,11 @@ export class Fields {
     return this.get(name) !== undefined;
   }
 
-  /** A positive 32-bit integer. */
-  count(name: string, fallback: number): number {
+  /** A positive integer of at most `most`. */
+  count(name: string, fallback: number, most = 0x7fffffff): number {
     const value = this.get(name) ?? fallback;
-    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 0x7fffffff)
-      this.fail(name, 'a positive whole number');
+    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > most)
+      this.fail(name, most === 0x7fffffff ? 'a positive whole number' : `a whole number from 1 to ${most}`);
     return value as number;
   }
 

@@ -31,20 +31,29 @@ function fromText(text: string): string[] {
   return lines;
 }
 
-function fromJson(tokenizer: JsonObject): string[] {
+/** An id becomes the length of a list: a damaged one must not take all memory. */
+function checkedId(text: string, id: number, rows: number): number {
+  if (Number.isInteger(id) && id >= 0 && id < rows) return id;
+  throw createError(
+    'CHECKPOINT_INVALID',
+    `qformer_tokenizer: the token '${text}' has the id ${id}, the Q-Former ${rows} tokens (config.json: qformer_config.vocab_size)`,
+  );
+}
+
+function fromJson(tokenizer: JsonObject, rows: number): string[] {
   const { model } = tokenizer;
   // Older files do not name the type of the model.
   if (!isObject(model) || (model.type ?? 'WordPiece') !== 'WordPiece' || !isObject(model.vocab))
     throw createError('CHECKPOINT_UNSUPPORTED', 'qformer_tokenizer/tokenizer.json is not a WordPiece tokenizer (BERT)');
   const tokens: string[] = [];
-  for (const [text, id] of Object.entries(model.vocab)) tokens[Number(id)] = text;
+  for (const [text, id] of Object.entries(model.vocab)) tokens[checkedId(text, Number(id), rows)] = text;
   return tokens;
 }
 
 /** Adds tokens at their ids; special tokens without one get the next. */
-function addTokens(base: readonly string[], special: SpecialTokens): string[] {
+function addTokens(base: readonly string[], special: SpecialTokens, rows: number): string[] {
   const tokens = [...base];
-  for (const { id, content } of special.added) tokens[id] = content;
+  for (const { id, content } of special.added) tokens[checkedId(content, id, rows)] = content;
   for (const text of special.texts) if (!tokens.includes(text)) tokens.push(text);
   const hole = Array.from(tokens).findIndex(text => text === undefined || text === '');
   if (hole >= 0) throw createError('CHECKPOINT_INVALID', `qformer_tokenizer has no token with id ${hole}`);
@@ -67,7 +76,8 @@ export async function readQFormerVocabulary(checkpoint: string, rows: number): P
     );
   }
   const special = await readSpecialTokens(folder, json, BERT_SPECIAL_TOKENS);
-  const tokens = addTokens(vocabulary ? fromText(vocabulary.toString('utf8')) : fromJson(json!), special);
+  const base = vocabulary ? fromText(vocabulary.toString('utf8')) : fromJson(json!, rows);
+  const tokens = addTokens(base, special, rows);
   if (tokens.length > rows) {
     throw createError(
       'CHECKPOINT_INVALID',

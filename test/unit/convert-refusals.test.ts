@@ -113,6 +113,7 @@ const KINDS: Case[] = [
     [
       ['num_attention_heads', 5, /divisor/],
       ['num_attention_heads', 0, /positive whole/],
+      ['num_hidden_layers', 2 ** 31 - 1, /from 1 to 512/],
       ['num_key_value_heads', 3, /num_key_value_heads.*divisor/],
       ['hidden_size', '64', /hidden_size is "64"/],
       ['rms_norm_eps', -1, /rms_norm_eps/],
@@ -293,6 +294,28 @@ const WEIGHTS: Case[] = [
 ];
 
 const TOKENIZERS: Case[] = [
+  {
+    what: 'a vocabulary that would take all memory',
+    prepare: patchConfig(c => Object.assign(c.text_config!, { vocab_size: 2 ** 31 - 1 })),
+    code: 'CHECKPOINT_TENSOR_INVALID',
+    message: /embed_tokens.*2147483647/,
+  },
+  {
+    what: "a token id of the Q-Former's that would take all memory",
+    prepare: f => patchJson(f, 'qformer_tokenizer/added_tokens.json', c => Object.assign(c, { '[DEC]': 2 ** 32 - 2 })),
+    code: 'CHECKPOINT_INVALID',
+    message: /'\[DEC\]' has the id 4294967294/,
+  },
+  {
+    what: "such an id in the Q-Former's tokenizer.json",
+    prepare: f => {
+      remove(f, 'qformer_tokenizer/vocab.txt');
+      const model = { type: 'WordPiece', vocab: { '[UNK]': 2 ** 32 - 2 } };
+      writeFileSync(join(f, 'qformer_tokenizer', 'tokenizer.json'), json({ model }));
+    },
+    code: 'CHECKPOINT_INVALID',
+    message: /'\[UNK\]' has the id 4294967294/,
+  },
   {
     what: 'no tokenizer',
     prepare: f => remove(f, 'tokenizer.model', 'tokenizer.json'),

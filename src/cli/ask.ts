@@ -98,6 +98,8 @@ async function run(image: string, question: string, flags: Flags): Promise<void>
   });
 }
 
+const collect = (text: string, texts: readonly string[] = []): string[] => [...texts, text];
+
 /** `instructblip ask`: the answer streams to stdout, all else goes to stderr. */
 export function register(program: Command): void {
   program
@@ -115,7 +117,7 @@ export function register(program: Command): void {
     .addOption(numberOption('--min-p <p>', "sample from tokens with this share of the best one's probability"))
     .addOption(numberOption('--repetition-penalty <p>', 'above 1: repeat less'))
     .addOption(numberOption('--seed <n>', 'seed of sampling (default: a random one)'))
-    .option('--stop <text...>', 'texts that end the answer')
+    .option('--stop <text>', 'text that ends the answer; may be given several times', collect)
     .addOption(new Option('--compat <preset>', 'behave as this version of transformers').choices(['hf-4.34']))
     .option('--device <name>', "'auto', 'cpu', 'cuda', 'metal', 'vulkan' or a device name (default: auto)")
     .addOption(numberOption('--gpu-layers <n>', 'layers of the language model on the GPU (default: all)'))

@@ -97,6 +97,7 @@ describe('ask', () => {
       '7',
       '--stop',
       'a',
+      '--stop',
       'b',
       '--compat',
       'hf-4.34',

@@ -10,10 +10,15 @@ export interface CheckpointTensor extends SafetensorsEntry {
   readonly path: string;
 }
 
-/** Fills `target` from `position`. @throws CHECKPOINT_INVALID when the file ends before */
+const unreadable = (path: string, cause: unknown): Error =>
+  createError('CHECKPOINT_INVALID', `${path} cannot be read: ${(cause as Error).message}`, { cause });
+
+/** Fills `target` from `position`. @throws CHECKPOINT_INVALID when the file ends before or cannot be read */
 export async function readFully(file: FileHandle, path: string, target: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < target.length; ) {
-    const { bytesRead } = await file.read(target, done, target.length - done, position + done);
+    const { bytesRead } = await file.read(target, done, target.length - done, position + done).catch(error => {
+      throw unreadable(path, error);
+    });
     if (bytesRead === 0)
       throw createError('CHECKPOINT_INVALID', `${path} ends at ${position + done}: download it again`);
     done += bytesRead;
@@ -86,7 +91,9 @@ export class CheckpointFiles {
       const tensors = new Map<string, CheckpointTensor>();
       for (const name of names) {
         const path = join(folder, name);
-        const file = await open(path, 'r');
+        const file = await open(path, 'r').catch(error => {
+          throw unreadable(path, error);
+        });
         files.push(file);
         for (const entry of await readHeader(file, path)) {
           // A tensor in two shards: the index decides, as in HF.

@@ -103,7 +103,7 @@ export class Fields {
   triple(name: string, fallback: readonly number[]): readonly number[] {
     const value = this.get(name) ?? fallback;
     const list = Array.isArray(value) ? value : [value, value, value];
-    if (list.length !== 3 || !list.every(number => typeof number === 'number' && Number.isFinite(number)))
+    if (list.length !== 3 || !list.every(number => typeof number === 'number' && Number.isFinite(Math.fround(number))))
       this.fail(name, 'three numbers');
     return list as number[];
   }

@@ -23,6 +23,7 @@ export interface LanguageVocabulary {
 // Scores as llama.cpp's converter gives them.
 const ADDED_SCORE = -1000;
 const UNUSED_SCORE = -10000;
+const BYTE_TOKEN = /^<0x[0-9A-F]{2}>$/;
 const LLAMA_SPECIAL_TOKENS = { bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>' };
 
 /** Puts added tokens at their ids, gives the next free ids to special tokens that have none, and fills up with unused tokens. */
@@ -58,7 +59,7 @@ function checkComplete(tokens: readonly VocabularyToken[]): void {
       throw createError('CHECKPOINT_INVALID', `the tokenizer's tokens ${other ?? id} and ${id} are both '${text}'`);
     ids.set(text, id);
   }
-  const bytes = tokens.filter(({ type }) => type === TOKEN_TYPES.byte).length;
+  const bytes = tokens.filter(({ text, type }) => type === TOKEN_TYPES.byte && BYTE_TOKEN.test(text)).length;
   if (bytes !== 256) {
     throw createError(
       'CHECKPOINT_UNSUPPORTED',

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConvertOptions, convert } from '../../src/convert/convert.js';
@@ -138,6 +138,12 @@ const KINDS: Case[] = [
     message: /preprocessor_config/,
   },
   {
+    what: 'a mean that F32 cannot hold',
+    prepare: f => patchJson(f, 'preprocessor_config.json', c => Object.assign(c, { image_mean: [1e308, 0, 0] })),
+    code: 'CHECKPOINT_INVALID',
+    message: /image_mean/,
+  },
+  {
     what: "pictures of a size that the encoder does not take (HF's default)",
     prepare: f => patchJson(f, 'preprocessor_config.json', c => delete c.size),
     code: 'CHECKPOINT_INVALID',
@@ -146,6 +152,15 @@ const KINDS: Case[] = [
 ];
 
 const WEIGHTS: Case[] = [
+  {
+    what: 'a folder in place of the weights',
+    prepare: f => {
+      remove(f, 'model.safetensors');
+      mkdirSync(join(f, 'model.safetensors', 'x'), { recursive: true });
+    },
+    code: 'CHECKPOINT_INVALID',
+    message: /model\.safetensors.*(cannot be read|not a safetensors file)/,
+  },
   {
     what: 'pickle weights only',
     prepare: f => {
@@ -333,6 +348,16 @@ const TOKENIZERS: Case[] = [
     prepare: f => writeFileSync(join(f, 'tokenizer.model'), sentencePieceModel().subarray(0, 1000)),
     code: 'CHECKPOINT_INVALID',
     message: /SentencePiece/,
+  },
+  {
+    what: 'a byte token that is none',
+    prepare: f => {
+      const model = sentencePieceModel();
+      model.write('<0x4g>', model.indexOf('<0x41>'));
+      writeFileSync(join(f, 'tokenizer.model'), model);
+    },
+    code: 'CHECKPOINT_UNSUPPORTED',
+    message: /255 byte tokens/,
   },
   {
     what: "GPT-2's kind of tokenizer.json",

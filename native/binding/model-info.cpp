@@ -75,6 +75,7 @@ Napi::Object from_model_info(Napi::Env env, const InstructBlip& model) {
     info.Set("vocabularySize", language_model.vocabulary_size());
     info.Set("contextSize", language_model.context_size());
     info.Set("trainingContextSize", language_model.training_context_size());
+    info.Set("longestTokenBytes", language_model.longest_token());
     info.Set("vocabularyEosTokenId", language_model.eos_token());
     return info;
 }

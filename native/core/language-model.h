@@ -39,6 +39,8 @@ class LanguageModel {
     virtual int32_t context_size() const = 0;
     virtual int32_t training_context_size() const = 0;
     virtual int32_t eos_token() const = 0;
+    // Bytes of the longest token's text: a text of n bytes has at least n / this many tokens.
+    virtual int32_t longest_token() const = 0;
 
     // Ids of `text` without BOS/EOS; with parse_special, text in the shape of special tokens becomes those tokens.
     virtual std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const = 0;

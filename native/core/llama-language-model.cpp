@@ -1,6 +1,7 @@
 #include "llama-language-model.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <utility>
@@ -213,7 +214,12 @@ void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
 
 LlamaLanguageModel::LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                                        const LanguageModelOptions& options, const LoadMonitor& monitor)
-    : context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)) {}
+    : context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)) {
+    for (int32_t token = 0; token < vocabulary_size(); ++token) {
+        const auto length = static_cast<int32_t>(std::strlen(llama_vocab_get_text(context_->vocab(), token)));
+        longest_token_ = std::max(longest_token_, length);
+    }
+}
 
 std::vector<int32_t> LlamaLanguageModel::tokenize(const std::string& text, bool parse_special) const {
     constexpr size_t longest = size_t{1} << 28;

@@ -71,6 +71,7 @@ class LlamaLanguageModel : public LanguageModel {
     int32_t context_size() const override { return context_->cells(); }
     int32_t training_context_size() const override { return static_cast<int32_t>(context_->facts().context_length); }
     int32_t eos_token() const override { return context_->facts().eos_token_id; }
+    int32_t longest_token() const override { return longest_token_; }
 
     std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const override;
     std::string token_bytes(int32_t token, bool special) const override;
@@ -78,6 +79,7 @@ class LlamaLanguageModel : public LanguageModel {
 
   private:
     std::shared_ptr<LlamaContext> context_;
+    int32_t longest_token_ = 1;
 };
 
 // Cells of the KV cache when none are asked for: the training context, as far as 320 MiB hold it (640 cells of

@@ -220,6 +220,7 @@ void test_text() {
     CHECK(std::find(special.begin(), special.end(), 2) != special.end());
     CHECK(model.token_bytes(2, false).empty() && model.token_bytes(2, true) == "</s>");
     CHECK(model.tokenize("", false).empty());
+    CHECK(model.longest_token() == 7);  // `[image]`
     CHECK_ERROR("OPTION_INVALID", "token 271", model.token_bytes(271, false));
 }
 

@@ -96,8 +96,19 @@ function promptOf(engine: Engine, question: string): Prompt {
   if (typeof question !== 'string') {
     throw createError('OPTION_INVALID', `the question must be a text, but is ${typeof question}`);
   }
+  checkLength(engine, question);
   const instruction = fitQFormer(engine.qformerIds(question), engine.model.info.qformerMaxTokens);
   return { ids: engine.promptIds(question), instruction };
+}
+
+/** Before the text is tokenized: libllama takes half a minute for a megabyte of newlines, and nobody else's JavaScript runs meanwhile. */
+function checkLength({ model, queue }: Engine, question: string): void {
+  const least = Math.floor(Buffer.byteLength(question) / model.info.longestTokenBytes);
+  if (least <= queue.cells) return;
+  throw createError(
+    'CONTEXT_LENGTH_EXCEEDED',
+    `the question alone needs at least ${least} tokens of context, but there are ${queue.cells}: shorten it, or load with a larger contextSize`,
+  );
 }
 
 /** Cells that a call needs: the last token of the answer is never read back, so it takes none. */

@@ -148,6 +148,8 @@ export interface NativeModelInfo {
   readonly bosTokenId: number;
   readonly eosTokenIds: readonly number[];
   readonly padTokenId: number;
+  /** UTF-8 bytes of the longest token's text: a text of n bytes has at least n / this many tokens. */
+  readonly longestTokenBytes: number;
   /** The `</s>` of the vocabulary. */
   readonly vocabularyEosTokenId: number;
   /** -1 when the checkpoint has none. */

@@ -96,6 +96,12 @@ describe('errors', () => {
     ['a value out of range', [...ask, '--temperature', '-1'], 1, /^OPTION_INVALID: .*temperature[^\n]*\n$/],
     ['an option that comes later', [...ask, '--beams', '5'], 1, /^OPTION_UNSUPPORTED: .*numBeams[^\n]*\n$/],
     ['a device that is not there', [...ask, '--device', 'CUDA9'], 1, /^DEVICE_NOT_FOUND: [^\n]*\n$/],
+    [
+      'a question without end',
+      ['ask', IMAGE, '\n'.repeat(100_000)],
+      1,
+      /^CONTEXT_LENGTH_EXCEEDED: the question alone[^\n]*\n$/,
+    ],
     ['something else than GGUF', ['inspect', CLI], 1, /^MODEL_FILE_NOT_GGUF: [^\n]*\n$/],
     ['no checkpoint', ['convert', '/nowhere', join(work, 'x')], 1, /^CHECKPOINT_NOT_FOUND: [^\n]*\n$/],
   ] as const)('%s', async (_name, args, code, message) => {

@@ -46,6 +46,7 @@ const INFO: NativeModelInfo = {
   bosTokenId: 0,
   eosTokenIds: [1],
   padTokenId: -1,
+  longestTokenBytes: 1,
   vocabularyEosTokenId: 2,
   imageTokenId: -1,
 };

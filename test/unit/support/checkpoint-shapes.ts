@@ -23,6 +23,7 @@ export interface QFormerSizes {
 }
 
 export interface LlamaSizes {
+  readonly type?: 'llama';
   readonly vocabulary: number;
   readonly hidden: number;
   readonly feedForward: number;
@@ -33,10 +34,42 @@ export interface LlamaSizes {
   readonly attentionBias: boolean;
 }
 
-export interface CheckpointSizes {
+export interface T5Sizes {
+  readonly type: 't5';
+  readonly vocabulary: number;
+  readonly hidden: number;
+  readonly feedForward: number;
+  readonly layers: number;
+  readonly decoderLayers: number;
+  readonly heads: number;
+  readonly headDim: number;
+  readonly buckets: number;
+  readonly gated: boolean;
+  readonly tied: boolean;
+}
+
+export interface OptSizes {
+  readonly type: 'opt';
+  readonly vocabulary: number;
+  readonly hidden: number;
+  readonly feedForward: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** `max_position_embeddings`: the table has 2 rows more. */
+  readonly positions: number;
+  /** Pre-norm, which has a norm behind the last layer too. */
+  readonly normBefore: boolean;
+  /** `enable_bias`: of the matrices; norms have theirs always. */
+  readonly bias: boolean;
+  readonly tied: boolean;
+}
+
+export type TextSizes = LlamaSizes | T5Sizes | OptSizes;
+
+export interface CheckpointSizes<Text extends TextSizes = LlamaSizes> {
   readonly vision: VisionSizes;
   readonly qformer: QFormerSizes;
-  readonly text: LlamaSizes;
+  readonly text: Text;
 }
 
 export type NamedShape = [string, number[]];
@@ -74,7 +107,7 @@ function visionShapes({ hidden: H, feedForward: F, patch: P, image, layers, qkvB
   return shapes;
 }
 
-function qformerLayerShapes(sizes: CheckpointSizes, i: number): NamedShape[] {
+function qformerLayerShapes(sizes: CheckpointSizes<TextSizes>, i: number): NamedShape[] {
   const { hidden: D, feedForward: G, crossAttentionFrequency } = sizes.qformer;
   const layer = `qformer.encoder.layer.${i}`;
   const shapes: NamedShape[] = [];
@@ -101,7 +134,7 @@ function qformerLayerShapes(sizes: CheckpointSizes, i: number): NamedShape[] {
   return shapes;
 }
 
-function qformerShapes(sizes: CheckpointSizes): NamedShape[] {
+function qformerShapes(sizes: CheckpointSizes<TextSizes>): NamedShape[] {
   const { hidden: D, vocabulary, positions, queries, layers } = sizes.qformer;
   return [
     ['query_tokens', [1, queries, D]],
@@ -144,8 +177,69 @@ function llamaShapes(sizes: LlamaSizes): NamedShape[] {
   return shapes;
 }
 
-export const checkpointShapes = (sizes: CheckpointSizes): NamedShape[] => [
+function t5BlockShapes(sizes: T5Sizes, half: 'encoder' | 'decoder', i: number): NamedShape[] {
+  const { hidden: D, feedForward: F, heads, headDim } = sizes;
+  const block = `language_model.${half}.block.${i}`;
+  const attentions = half === 'encoder' ? ['SelfAttention'] : ['SelfAttention', 'EncDecAttention'];
+  const shapes = attentions.flatMap((name, layer): NamedShape[] => [
+    ...['q', 'k', 'v'].map(
+      (part): NamedShape => [`${block}.layer.${layer}.${name}.${part}.weight`, [heads * headDim, D]],
+    ),
+    [`${block}.layer.${layer}.${name}.o.weight`, [D, heads * headDim]],
+    [`${block}.layer.${layer}.layer_norm.weight`, [D]],
+  ]);
+  if (i === 0) shapes.push([`${block}.layer.0.SelfAttention.relative_attention_bias.weight`, [sizes.buckets, heads]]);
+  const last = `${block}.layer.${attentions.length}`;
+  for (const part of sizes.gated ? ['wi_0', 'wi_1'] : ['wi'])
+    shapes.push([`${last}.DenseReluDense.${part}.weight`, [F, D]]);
+  shapes.push([`${last}.DenseReluDense.wo.weight`, [D, F]], [`${last}.layer_norm.weight`, [D]]);
+  return shapes;
+}
+
+function t5Shapes(sizes: T5Sizes): NamedShape[] {
+  const { hidden: D, vocabulary: V } = sizes;
+  const shapes: NamedShape[] = [['language_model.shared.weight', [V, D]]];
+  for (const [half, layers] of [
+    ['encoder', sizes.layers],
+    ['decoder', sizes.decoderLayers],
+  ] as const) {
+    for (let i = 0; i < layers; i++) shapes.push(...t5BlockShapes(sizes, half, i));
+    shapes.push([`language_model.${half}.final_layer_norm.weight`, [D]]);
+  }
+  if (!sizes.tied) shapes.push(['language_model.lm_head.weight', [V, D]]);
+  return shapes;
+}
+
+function optShapes(sizes: OptSizes): NamedShape[] {
+  const { hidden: D, feedForward: F, vocabulary: V } = sizes;
+  const root = 'language_model.model.decoder';
+  const dense = (...shape: Parameters<typeof linear>) => linear(...shape).slice(0, sizes.bias ? 2 : 1);
+  const shapes: NamedShape[] = [
+    [`${root}.embed_tokens.weight`, [V, D]],
+    [`${root}.embed_positions.weight`, [sizes.positions + 2, D]],
+    ...(sizes.normBefore ? norm(`${root}.final_layer_norm`, D) : []),
+  ];
+  for (let i = 0; i < sizes.layers; i++) {
+    const layer = `${root}.layers.${i}`;
+    shapes.push(
+      ...['q', 'k', 'v', 'out'].flatMap(part => dense(`${layer}.self_attn.${part}_proj`, D, D)),
+      ...norm(`${layer}.self_attn_layer_norm`, D),
+      ...dense(`${layer}.fc1`, F, D),
+      ...dense(`${layer}.fc2`, D, F),
+      ...norm(`${layer}.final_layer_norm`, D),
+    );
+  }
+  if (!sizes.tied) shapes.push(['language_model.lm_head.weight', [V, D]]);
+  return shapes;
+}
+
+function textShapes(sizes: TextSizes): NamedShape[] {
+  if (sizes.type === 't5') return t5Shapes(sizes);
+  return sizes.type === 'opt' ? optShapes(sizes) : llamaShapes(sizes);
+}
+
+export const checkpointShapes = (sizes: CheckpointSizes<TextSizes>): NamedShape[] => [
   ...visionShapes(sizes.vision),
   ...qformerShapes(sizes),
-  ...llamaShapes(sizes.text),
+  ...textShapes(sizes.text),
 ];

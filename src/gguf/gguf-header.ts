@@ -50,6 +50,8 @@ export const f32s = (key: string, value: readonly number[]): GgufEntry => ({
   value: Float32Array.from(value),
 });
 
+export const u8s = (key: string, value: Uint8Array): GgufEntry => ({ key, type: 'array', elementType: 'u8', value });
+
 export const pad = (size: number): number => Math.ceil(size / GGUF_ALIGNMENT) * GGUF_ALIGNMENT;
 
 /** Bytes of a tensor's data, without padding. */

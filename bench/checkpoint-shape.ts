@@ -2,8 +2,9 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CheckpointConfig, readCheckpointConfig } from '../src/convert/checkpoint-config.js';
-import { type LanguageVocabulary, readLanguageVocabulary } from '../src/convert/language-vocabulary.js';
 import { type QFormerVocabulary, readQFormerVocabulary } from '../src/convert/qformer-vocabulary.js';
+import { textModel } from '../src/convert/text-models.js';
+import type { TextTokenizer } from '../src/convert/text-tokenizer.js';
 import { packageRoot } from '../src/native/package-root.js';
 
 /** Shapes of the hub's checkpoints: fields of `text_config`. Vision encoder and Q-Former are the same in all. */
@@ -25,7 +26,7 @@ export interface ShapeOverrides {
 /** What the conversion knows of a checkpoint besides its weights. */
 export interface CheckpointFacts {
   readonly config: CheckpointConfig;
-  readonly vocabulary: LanguageVocabulary;
+  readonly tokenizer: TextTokenizer;
   readonly qformerVocabulary: QFormerVocabulary;
 }
 
@@ -78,7 +79,7 @@ export async function checkpointFacts(shape: ShapeName, overrides: ShapeOverride
     const config = await readCheckpointConfig(folder);
     return {
       config,
-      vocabulary: await readLanguageVocabulary(folder, config.text.vocabSize, config.imageTokenId),
+      tokenizer: await textModel(config.text).readTokenizer(folder, config.text.vocabSize, config.imageTokenId),
       qformerVocabulary: await readQFormerVocabulary(folder, config.qformer.vocabSize),
     };
   } finally {

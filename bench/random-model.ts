@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import type { CheckpointConfig } from '../src/convert/checkpoint-config.js';
 import type { ConversionProgress } from '../src/convert/conversion-options.js';
 import { languageModelMetadata } from '../src/convert/language-model-metadata.js';
-import { llamaTensors } from '../src/convert/llama-tensors.js';
 import { OutputFiles } from '../src/convert/output-files.js';
 import { qformerTensors } from '../src/convert/qformer-tensors.js';
-import type { PlannedTensor, TensorRule } from '../src/convert/tensor-plan.js';
-import { convolutionType, languageTensorType, visionMatrixType } from '../src/convert/type-policy.js';
+import type { PlannedTensor } from '../src/convert/tensor-plan.js';
+import type { TensorRule } from '../src/convert/tensor-rules.js';
+import { textModel } from '../src/convert/text-models.js';
+import { convolutionType, languageTensorTypes, mixtureModel, visionMatrixType } from '../src/convert/type-policy.js';
 import { visionMetadata } from '../src/convert/vision-metadata.js';
 import { visionTensors } from '../src/convert/vision-tensors.js';
 import { type GgufPlan, planGguf, writeGguf } from '../src/convert/write-gguf.js';
@@ -63,24 +64,27 @@ function planNoise(rules: readonly TensorRule[], bank: NoiseBank, typeOf: (rule:
 /** Both files, but for their weights: the converter's own tables say what is in them. */
 function planFiles(
   { name, outFolder, visionType, languageModelType }: RandomModelOptions,
-  { config, vocabulary, qformerVocabulary }: CheckpointFacts,
+  { config, tokenizer, qformerVocabulary }: CheckpointFacts,
   bank: NoiseBank,
 ): readonly [GgufPlan, GgufPlan] {
   const visionTensorType = (rule: TensorRule) => {
     if (rule.role === 'exact') return 'f32';
     return rule.role === 'convolution' ? convolutionType(visionType) : visionMatrixType(visionType, rule.shape);
   };
-  const languageType = (rule: TensorRule) => languageTensorType(languageModelType, rule.name, rule.shape, config.text);
+  const model = textModel(config.text);
+  const languageRules = model.tensors(config.text);
+  const mixture = mixtureModel(config.text.type, model.metadata(config.text));
+  const languageTypes = languageTensorTypes(languageModelType, languageRules, mixture);
   return [
     planGguf(
       join(outFolder, `mmproj-${name}-${visionType}.gguf`),
-      visionMetadata(name, visionType, config, vocabulary, qformerVocabulary),
+      visionMetadata(name, visionType, config, tokenizer, qformerVocabulary),
       planNoise([...visionTensors(config.vision), ...qformerTensors(config)], bank, visionTensorType),
     ),
     planGguf(
       join(outFolder, `${name}-${languageModelType}.gguf`),
-      languageModelMetadata(name, languageModelType, config.text, vocabulary),
-      planNoise(llamaTensors(config.text), bank, languageType),
+      languageModelMetadata(name, languageModelType, config.text, tokenizer),
+      planNoise(languageRules, bank, tensor => languageTypes.get(tensor.name)!),
     ),
   ];
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { createError } from '../errors.js';
 import { type ImageSettings, readImageSettings } from './image-settings.js';
-import { Fields, readJson } from './json-fields.js';
+import { checkActivation, checkHeads, Fields, readJson } from './json-fields.js';
+import { MOST_LAYERS, type TextConfig } from './text-config.js';
+import { readTextConfig } from './text-models.js';
 
 /** HF `InstructBlipVisionConfig`. */
 export interface VisionConfig {
@@ -27,39 +29,15 @@ export interface QFormerConfig {
   readonly crossAttentionFrequency: number;
 }
 
-/** HF `LlamaConfig`. */
-export interface LlamaConfig {
-  readonly vocabSize: number;
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly maxPositions: number;
-  readonly rmsNormEps: number;
-  readonly ropeTheta: number;
-  /** Factor of linear position scaling; 1 = none. */
-  readonly ropeFactor: number;
-  readonly tied: boolean;
-  readonly attentionBias: boolean;
-  readonly bosTokenId: number;
-  readonly eosTokenIds: readonly number[];
-  readonly padTokenId: number;
-}
-
 export interface CheckpointConfig {
   readonly vision: VisionConfig;
   readonly qformer: QFormerConfig;
-  readonly text: LlamaConfig;
+  readonly text: TextConfig;
   readonly image: ImageSettings;
   readonly queryCount: number;
   /** -1 = a revision without image tokens. */
   readonly imageTokenId: number;
 }
-
-/** What llama.cpp can run; far above any model. Without a bound, a damaged number would ask for billions of tensors. */
-const MOST_LAYERS = 512;
 
 const unsupported = (message: string): Error => createError('CHECKPOINT_UNSUPPORTED', message);
 
@@ -79,16 +57,6 @@ function checkKind(config: Fields): void {
       `the checkpoint's weights are already quantized (${method}, ${holder.where}: quantization_config). Convert the original fp32, fp16 or bf16 checkpoint and choose a quantized type there`,
     );
   }
-}
-
-function checkActivation(fields: Fields, name: string, fallback: string): void {
-  const activation = fields.string(name, fallback);
-  if (activation !== fallback)
-    throw unsupported(`${fields.where}: ${name} is '${activation}'; only '${fallback}' is supported`);
-}
-
-function checkHeads(fields: Fields, hiddenSize: number, heads: number): void {
-  if (hiddenSize % heads !== 0) fields.fail('num_attention_heads', `a divisor of hidden_size (${hiddenSize})`);
 }
 
 function readVision(fields: Fields): VisionConfig {
@@ -125,58 +93,6 @@ function readQFormer(fields: Fields): QFormerConfig {
   return config;
 }
 
-function readRopeFactor(fields: Fields): number {
-  if (!fields.has('rope_scaling')) return 1;
-  const scaling = fields.child('rope_scaling');
-  const type = scaling.string(scaling.has('type') ? 'type' : 'rope_type', 'missing');
-  if (type === 'default') return 1;
-  if (type !== 'linear') throw unsupported(`${scaling.where}: type is '${type}'; only 'linear' is supported`);
-  return scaling.positive('factor', 0);
-}
-
-/** Every default is that of transformers 4.34's `LlamaConfig`. */
-function readLlama(fields: Fields): LlamaConfig {
-  // HF's default of a missing text_config is OPT.
-  const type = fields.string('model_type', 'opt');
-  if (type !== 'llama') {
-    const when = type === 't5' || type === 'opt' ? ' yet (it is next)' : '';
-    throw unsupported(
-      `${fields.where}: the language model is of type '${type}', which is not supported${when}; 'llama' (Vicuna) checkpoints are`,
-    );
-  }
-  checkActivation(fields, 'hidden_act', 'silu');
-  if (fields.bool('mlp_bias', false)) throw unsupported(`${fields.where}: mlp_bias is not supported`);
-  const hiddenSize = fields.count('hidden_size', 4096);
-  const heads = fields.count('num_attention_heads', 32);
-  const kvHeads = fields.count('num_key_value_heads', heads);
-  if (!fields.has('head_dim')) checkHeads(fields, hiddenSize, heads);
-  if (heads % kvHeads !== 0) fields.fail('num_key_value_heads', `a divisor of num_attention_heads (${heads})`);
-  const headDim = fields.count('head_dim', hiddenSize / heads);
-  if (headDim % 2 !== 0)
-    throw createError(
-      'CHECKPOINT_INVALID',
-      `${fields.where}: the head size is ${headDim}; rotary positions need an even one`,
-    );
-  return {
-    vocabSize: fields.count('vocab_size', 32000),
-    hiddenSize,
-    intermediateSize: fields.count('intermediate_size', 11008),
-    layers: fields.count('num_hidden_layers', 32, MOST_LAYERS),
-    heads,
-    kvHeads,
-    headDim,
-    maxPositions: fields.count('max_position_embeddings', 2048),
-    rmsNormEps: fields.positive('rms_norm_eps', 1e-6),
-    ropeTheta: fields.positive('rope_theta', 10000),
-    ropeFactor: readRopeFactor(fields),
-    tied: fields.bool('tie_word_embeddings', false),
-    attentionBias: fields.bool('attention_bias', false),
-    bosTokenId: fields.tokenId('bos_token_id', 1),
-    eosTokenIds: fields.tokenIds('eos_token_id', [2]),
-    padTokenId: fields.tokenId('pad_token_id', -1),
-  };
-}
-
 /**
  * Reads and checks `config.json` and `preprocessor_config.json` of a hub-layout folder. A field that is missing has the default of transformers 4.34.
  * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED
@@ -192,7 +108,7 @@ export async function readCheckpointConfig(folder: string): Promise<CheckpointCo
   const fields = new Fields('config.json', json);
   checkKind(fields);
   const vision = readVision(fields.child('vision_config'));
-  const text = readLlama(fields.child('text_config'));
+  const text = readTextConfig(fields.child('text_config'));
   const imageTokenId = fields.tokenId('image_token_index', -1);
   if (imageTokenId >= text.vocabSize)
     fields.fail('image_token_index', `below the language model's vocab_size (${text.vocabSize})`);

@@ -13,13 +13,13 @@ import { type CheckpointConfig, readCheckpointConfig } from './checkpoint-config
 import { CheckpointFiles } from './checkpoint-files.js';
 import { type ConversionOptions, checkConversionOptions, checkPath } from './conversion-options.js';
 import { languageModelMetadata } from './language-model-metadata.js';
-import { readLanguageVocabulary } from './language-vocabulary.js';
-import { llamaTensors } from './llama-tensors.js';
 import { OutputFiles } from './output-files.js';
 import { qformerTensors } from './qformer-tensors.js';
 import { readQFormerVocabulary } from './qformer-vocabulary.js';
-import { checkAllUsed, planTensors, type TensorRule } from './tensor-plan.js';
-import { convolutionType, languageTensorType, visionMatrixType } from './type-policy.js';
+import { checkAllUsed, planTensors } from './tensor-plan.js';
+import type { TensorRule } from './tensor-rules.js';
+import { textModel } from './text-models.js';
+import { convolutionType, languageTensorTypes, mixtureModel, visionMatrixType } from './type-policy.js';
 import { visionMetadata } from './vision-metadata.js';
 import { visionTensors } from './vision-tensors.js';
 import { type GgufPlan, planGguf, writeGguf } from './write-gguf.js';
@@ -70,27 +70,29 @@ async function planFiles(
   { name, languageModelType, visionType }: Settings,
 ): Promise<{ vision: GgufPlan; languageModel: GgufPlan }> {
   const visionRules = [...visionTensors(config.vision), ...qformerTensors(config)];
-  const languageRules = llamaTensors(config.text);
+  const model = textModel(config.text);
+  const languageRules = model.tensors(config.text);
   const visionType_ = (rule: TensorRule) => {
     if (rule.role === 'exact') return 'f32';
     return rule.role === 'convolution' ? convolutionType(visionType) : visionMatrixType(visionType, rule.shape);
   };
-  const languageType = (rule: TensorRule) => languageTensorType(languageModelType, rule.name, rule.shape, config.text);
+  const mixture = mixtureModel(config.text.type, model.metadata(config.text));
+  const languageTypes = languageTensorTypes(languageModelType, languageRules, mixture);
   const visionPlan = planTensors(visionRules, files, visionType_);
-  const languagePlan = planTensors(languageRules, files, languageType);
+  const languagePlan = planTensors(languageRules, files, ({ name }) => languageTypes.get(name)!);
   checkAllUsed([...visionRules, ...languageRules], files);
   // After the tensors: now the vocabulary sizes of the config are those of real weights.
-  const vocabulary = await readLanguageVocabulary(checkpoint, config.text.vocabSize, config.imageTokenId);
+  const tokenizer = await model.readTokenizer(checkpoint, config.text.vocabSize, config.imageTokenId);
   const qformerVocabulary = await readQFormerVocabulary(checkpoint, config.qformer.vocabSize);
   return {
     vision: planGguf(
       join(outFolder, `mmproj-${name}-${visionType}.gguf`),
-      visionMetadata(name, visionType, config, vocabulary, qformerVocabulary),
+      visionMetadata(name, visionType, config, tokenizer, qformerVocabulary),
       visionPlan,
     ),
     languageModel: planGguf(
       join(outFolder, `${name}-${languageModelType}.gguf`),
-      languageModelMetadata(name, languageModelType, config.text, vocabulary),
+      languageModelMetadata(name, languageModelType, config.text, tokenizer),
       languagePlan,
     ),
   };
@@ -123,7 +125,7 @@ async function writeBoth(vision: GgufPlan, languageModel: GgufPlan, options: Con
 
 /**
  * Converts an InstructBLIP checkpoint in the hub's layout (config.json, safetensors, tokenizer files) to the two GGUF files that this package runs:
- * `mmproj-<name>-<type>.gguf` (vision encoder, Q-Former, projection) and `<name>-<type>.gguf` (language model; any llama.cpp tool opens it).
+ * `mmproj-<name>-<type>.gguf` (vision encoder, Q-Former, projection) and `<name>-<type>.gguf` (language model: LLaMA, T5 or OPT; any llama.cpp tool opens the first two).
  * Streams: memory stays below 1 GB whatever the size. Files appear complete or not at all.
  * @param checkpoint folder of the checkpoint
  * @param outFolder folder for the files; made where there is none

@@ -114,3 +114,18 @@ export class Fields {
     return new Fields(`${this.where}: ${name}`, value);
   }
 }
+
+/** @throws CHECKPOINT_UNSUPPORTED for another activation than the only one that the graph has, which is also the default */
+export function checkActivation(fields: Fields, name: string, only: string): void {
+  const activation = fields.string(name, only);
+  if (activation !== only)
+    throw createError(
+      'CHECKPOINT_UNSUPPORTED',
+      `${fields.where}: ${name} is '${activation}'; only '${only}' is supported`,
+    );
+}
+
+/** @throws CHECKPOINT_INVALID when the heads do not share the hidden size evenly */
+export function checkHeads(fields: Fields, hiddenSize: number, heads: number): void {
+  if (hiddenSize % heads !== 0) fields.fail('num_attention_heads', `a divisor of hidden_size (${hiddenSize})`);
+}

@@ -18,6 +18,8 @@ export interface LanguageVocabulary {
   readonly padTokenId: number;
   /** What the tokenizer of this checkpoint puts in front of a prompt (on the hub `</s>`); -1 = nothing. */
   readonly promptBosTokenId: number;
+  /** `clean_up_tokenization_spaces`: decoded text loses the space in ` .` and the like. */
+  readonly cleanUpSpaces: boolean;
 }
 
 // Scores as llama.cpp's converter gives them.
@@ -68,15 +70,16 @@ function checkComplete(tokens: readonly VocabularyToken[]): void {
   }
 }
 
+const className = ({ config }: SpecialTokens): string => config.string('tokenizer_class', 'LlamaTokenizer');
+
 async function readBase(folder: string): Promise<{ base: BaseVocabulary; special: SpecialTokens }> {
   const sentencePiece = await readOptional(join(folder, 'tokenizer.model'));
   const json = await readJson(join(folder, 'tokenizer.json'));
   const special = await readSpecialTokens(folder, json, LLAMA_SPECIAL_TOKENS);
-  const className = special.config.string('tokenizer_class', 'LlamaTokenizer');
-  if (!/^(Llama|PreTrained)Tokenizer(Fast)?$/.test(className))
+  if (!/^(Llama|PreTrained)Tokenizer(Fast)?$/.test(className(special)))
     throw createError(
       'CHECKPOINT_UNSUPPORTED',
-      `tokenizer_config.json: tokenizer_class is '${className}'; only LlamaTokenizer is supported`,
+      `tokenizer_config.json: tokenizer_class is '${className(special)}'; only LlamaTokenizer is supported`,
     );
   if (special.config.bool('add_eos_token', false))
     throw createError('CHECKPOINT_UNSUPPORTED', 'tokenizer_config.json: add_eos_token is not supported');
@@ -117,5 +120,7 @@ export async function readLanguageVocabulary(
     unknownTokenId: idOf('<unk>'),
     padTokenId: idOf(special.named.get('pad_token')),
     promptBosTokenId: special.config.bool('add_bos_token', true) ? idOf(special.named.get('bos_token')) : -1,
+    // LLaMA's tokenizer sets false itself, transformers' base class true.
+    cleanUpSpaces: special.config.bool('clean_up_tokenization_spaces', className(special).startsWith('PreTrained')),
   };
 }

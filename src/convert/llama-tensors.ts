@@ -1,19 +1,5 @@
-import type { LlamaConfig } from './checkpoint-config.js';
-import type { TensorRule } from './tensor-plan.js';
-
-const matrix = (name: string, source: string, rows: number, columns: number): TensorRule => ({
-  name: `${name}.weight`,
-  shape: [rows, columns],
-  role: 'matrix',
-  source: `${source}.weight`,
-});
-
-const vector = (name: string, source: string, size: number): TensorRule => ({
-  name,
-  shape: [size],
-  role: 'exact',
-  source,
-});
+import type { LlamaConfig } from './llama-config.js';
+import { embeddings, matrix, type TensorRule, vector } from './tensor-rules.js';
 
 function attention(to: string, from: string, config: LlamaConfig): TensorRule[] {
   const { hiddenSize, headDim, attentionBias } = config;
@@ -34,9 +20,10 @@ function attention(to: string, from: string, config: LlamaConfig): TensorRule[] 
 
 /** Tensors of the language model (HF `LlamaForCausalLM`), in llama.cpp's names. */
 export function llamaTensors(config: LlamaConfig): TensorRule[] {
-  const { hiddenSize: H, intermediateSize: F, vocabSize: V } = config;
+  const { hiddenSize: H, intermediateSize: F } = config;
   const root = 'language_model.model';
-  const rules = [matrix('token_embd', `${root}.embed_tokens`, V, H)];
+  const [embedding, ...head] = embeddings([`${root}.embed_tokens`], config);
+  const rules = [embedding];
   for (let layer = 0; layer < config.layers; layer++) {
     const from = `${root}.layers.${layer}`;
     const to = `blk.${layer}`;
@@ -49,6 +36,5 @@ export function llamaTensors(config: LlamaConfig): TensorRule[] {
       matrix(`${to}.ffn_down`, `${from}.mlp.down_proj`, H, F),
     );
   }
-  rules.push(vector('output_norm.weight', `${root}.norm.weight`, H));
-  return config.tied ? rules : [...rules, matrix('output', 'language_model.lm_head', V, H)];
+  return [...rules, vector('output_norm.weight', `${root}.norm.weight`, H), ...head];
 }

@@ -1,6 +1,5 @@
 import type { CheckpointConfig, QFormerConfig } from './checkpoint-config.js';
-import type { TensorRule } from './tensor-plan.js';
-import { linear, norm } from './vision-tensors.js';
+import { linear, norm, type TensorRule } from './tensor-rules.js';
 
 function attention(name: string, source: string, size: number, keySize: number): TensorRule[] {
   return [

@@ -20,7 +20,8 @@ import { QUANTIZATION_VERSION } from './language-model-metadata.js';
 import { OutputFiles } from './output-files.js';
 import { fileRows } from './row-source.js';
 import type { PlannedTensor } from './tensor-plan.js';
-import { convolutionType, languageTensorType, visionMatrixType } from './type-policy.js';
+import { isTextType } from './text-models.js';
+import { convolutionType, languageTensorTypes, mixtureModel, visionMatrixType } from './type-policy.js';
 import { planGguf, writeGguf } from './write-gguf.js';
 
 export interface QuantizeOptions extends ConversionOptions {
@@ -29,12 +30,6 @@ export interface QuantizeOptions extends ConversionOptions {
 }
 
 type TypeChooser = (tensor: NativeGgufTensor) => TensorType;
-
-function numberOf(file: NativeGgufFile, key: string, fallback?: number): number {
-  const value = file.metadata.find(entry => entry.key === key)?.value ?? fallback;
-  if (typeof value !== 'number') throw createError('MODEL_FILE_KEY_MISSING', `the file has no number ${key}`);
-  return value;
-}
 
 /** Tensors of the vision file that are always F32, though they are matrices by shape. */
 const EXACT_VISION = /^v\.(class_embd|proj_query|position_embd\.weight|proj_embd\.position\.weight)$/;
@@ -48,15 +43,9 @@ function visionChooser(type: string): TypeChooser {
   };
 }
 
-function languageChooser(type: LanguageModelType, file: NativeGgufFile): TypeChooser {
-  const heads = numberOf(file, 'llama.attention.head_count');
-  const model = {
-    layers: numberOf(file, 'llama.block_count'),
-    heads,
-    kvHeads: numberOf(file, 'llama.attention.head_count_kv', heads),
-    tied: !file.tensors.some(({ name }) => name === 'output.weight'),
-  };
-  return ({ name, shape }) => languageTensorType(type, name, shape, model);
+function languageChooser(type: LanguageModelType, architecture: string, file: NativeGgufFile): TypeChooser {
+  const types = languageTensorTypes(type, file.tensors, mixtureModel(architecture, file.metadata));
+  return ({ name }) => types.get(name)!;
 }
 
 /** How this kind of file chooses types. @throws MODEL_FILE_UNSUPPORTED for one that is neither of ours */
@@ -74,10 +63,11 @@ function chooserFor(
     );
   if (architecture === 'clip' && metadata('clip.projector_type') === 'instructblip')
     return { choose: visionChooser(type), stage: 'vision' };
-  if (architecture === 'llama') return { choose: languageChooser(type, file), stage: 'language-model' };
+  if (typeof architecture === 'string' && isTextType(architecture))
+    return { choose: languageChooser(type, architecture, file), stage: 'language-model' };
   throw createError(
     'MODEL_FILE_UNSUPPORTED',
-    `${path} has the architecture '${String(architecture)}'; only InstructBLIP's mmproj files and llama models can be quantized`,
+    `${path} has the architecture '${String(architecture)}'; only InstructBLIP's mmproj files and llama, t5 and opt models can be quantized`,
   );
 }
 

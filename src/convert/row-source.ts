@@ -35,9 +35,10 @@ export function fileRows(
   };
 }
 
-/** Zeros, for a parameter that the checkpoint is configured not to have. */
-export function zeroRows(rows: number, rowLength: number): RowSource {
-  const read = async (_first: number, count: number) => new Uint8Array(count * rowLength * 4);
+/** One number everywhere, for a parameter that the checkpoint is configured not to have. */
+export function constantRows(value: number, rows: number, rowLength: number): RowSource {
+  const read = async (_first: number, count: number) =>
+    new Uint8Array(new Float32Array(count * rowLength).fill(value).buffer);
   return { type: 'f32', rows, rowLength, rowMultiple: 1, read };
 }
 

@@ -1,31 +1,9 @@
 import { createError } from '../errors.js';
 import type { TensorType } from '../gguf/tensor-types.js';
-import type { CheckpointFiles } from './checkpoint-files.js';
-import { fileRows, permutedRows, type RowSource, zeroRows } from './row-source.js';
+import type { CheckpointFiles, CheckpointTensor } from './checkpoint-files.js';
+import { constantRows, fileRows, permutedRows, type RowSource } from './row-source.js';
 import { FLOAT_TYPES } from './safetensors-header.js';
-
-/**
- * What decides the type of a tensor in the file: `exact` is always F32 (biases, norms, positions), `convolution` never quantized,
- * `matrix` has the file's type.
- */
-export type TensorRole = 'exact' | 'convolution' | 'matrix';
-
-/** One tensor of a GGUF file and where it comes from in the checkpoint. */
-export interface TensorRule {
-  /** Name in the GGUF. */
-  readonly name: string;
-  /** Shape in the GGUF, PyTorch order. */
-  readonly shape: readonly number[];
-  readonly role: TensorRole;
-  /** HF name. */
-  readonly source: string;
-  /** HF's shape where it differs (leading ones). */
-  readonly sourceShape?: readonly number[];
-  /** Head size of a q or k projection, whose rows llama.cpp orders differently. */
-  readonly permuteHeads?: number;
-  /** The checkpoint is configured not to have it: zeros. */
-  readonly zero?: boolean;
-}
+import type { TensorRule } from './tensor-rules.js';
 
 /** A tensor ready to be written. */
 export interface PlannedTensor {
@@ -39,23 +17,28 @@ const product = (shape: readonly number[]): number => shape.reduce((total, lengt
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((length, i) => length === b[i]);
 
+const findTensor = ({ source, aliases = [] }: TensorRule, files: CheckpointFiles): CheckpointTensor | undefined => {
+  const name = [source, ...aliases].find(candidate => files.get(candidate));
+  return name === undefined ? undefined : files.get(name);
+};
+
 function openRows(rule: TensorRule, files: CheckpointFiles): RowSource {
   const rowLength = rule.shape.at(-1)!;
   const rows = product(rule.shape.slice(0, -1));
-  if (rule.zero) return zeroRows(rows, rowLength);
-  const tensor = files.get(rule.source)!;
+  if (rule.constant !== undefined) return constantRows(rule.constant, rows, rowLength);
+  const tensor = findTensor(rule, files)!;
   const expected = rule.sourceShape ?? rule.shape;
   if (!sameShape(tensor.shape, expected)) {
     throw createError(
       'CHECKPOINT_TENSOR_INVALID',
-      `tensor ${rule.source} has shape [${tensor.shape.join(', ')}]; config.json says [${expected.join(', ')}]`,
+      `tensor ${tensor.name} has shape [${tensor.shape.join(', ')}]; config.json says [${expected.join(', ')}]`,
     );
   }
   const type = FLOAT_TYPES[tensor.dtype];
   if (!type) {
     throw createError(
       'CHECKPOINT_TENSOR_INVALID',
-      `tensor ${rule.source} has dtype ${tensor.dtype}; only F32, F16 and BF16 checkpoints can be converted`,
+      `tensor ${tensor.name} has dtype ${tensor.dtype}; only F32, F16 and BF16 checkpoints can be converted`,
     );
   }
   if (!rule.permuteHeads) return fileRows(tensor, type, rows, rowLength);
@@ -65,7 +48,9 @@ function openRows(rule: TensorRule, files: CheckpointFiles): RowSource {
 
 /** Names that the checkpoint lacks, all of them. @throws CHECKPOINT_TENSOR_MISSING */
 function checkPresent(rules: readonly TensorRule[], files: CheckpointFiles): void {
-  const missing = rules.filter(rule => !rule.zero && !files.get(rule.source)).map(rule => rule.source);
+  const missing = rules
+    .filter(rule => rule.constant === undefined && !findTensor(rule, files))
+    .map(rule => rule.source);
   if (missing.length === 0) return;
   const packed = files.names.find(name => /\.(qweight|qzeros|SCB|weight_format|absmax)$/.test(name));
   if (packed) {
@@ -91,12 +76,13 @@ export function planTensors(
   return rules.map(rule => ({ name: rule.name, shape: rule.shape, type: typeOf(rule), rows: openRows(rule, files) }));
 }
 
-/** Tensors that old checkpoints carry and no model needs: constants, and the aliases of tied embeddings. */
-const HARMLESS = /(\.position_ids|\.rotary_emb\.inv_freq|^language_model\.lm_head\.weight)$/;
+/** Tensors that old checkpoints carry and no model needs: constants, and T5's position bias of a cross-attention, which has none. */
+const HARMLESS =
+  /(\.position_ids|\.rotary_emb\.inv_freq|^language_model\.model\.decoder\.version|\.EncDecAttention\.relative_attention_bias\.weight)$/;
 
 /** A weight that no rule reads would change the answers if the model has it: refuse instead of dropping it. @throws CHECKPOINT_UNSUPPORTED */
 export function checkAllUsed(rules: readonly TensorRule[], files: CheckpointFiles): void {
-  const used = new Set(rules.map(rule => rule.source));
+  const used = new Set(rules.flatMap(({ source, aliases = [] }) => [source, ...aliases]));
   const unknown = files.names.filter(name => !used.has(name) && !HARMLESS.test(name));
   if (unknown.length === 0) return;
   throw createError(

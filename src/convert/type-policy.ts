@@ -1,13 +1,17 @@
+import { createError } from '../errors.js';
+import type { GgufEntry, GgufTensorInfo } from '../gguf/gguf-header.js';
 import { blockLength, type LanguageModelType, type TensorType, type VisionType } from '../gguf/tensor-types.js';
 
 /** Facts of a language model that llama.cpp's mixtures depend on. */
 export interface MixtureModel {
+  readonly architecture: string;
+  /** Of an encoder-decoder: those of the encoder. */
   readonly layers: number;
   readonly heads: number;
   readonly kvHeads: number;
-  /** No `output.weight`: the token embedding serves as output too. */
-  readonly tied: boolean;
 }
+
+type Tensor = Pick<GgufTensorInfo, 'name' | 'shape'>;
 
 const BASE_TYPES: Readonly<Record<LanguageModelType, TensorType>> = {
   F32: 'f32',
@@ -35,39 +39,89 @@ function fallback(type: TensorType, rowLength: number): TensorType {
 const usesMoreBits = (layer: number, layers: number): boolean =>
   layer < Math.floor(layers / 8) || layer >= Math.floor((7 * layers) / 8) || (layer - Math.floor(layers / 8)) % 3 === 2;
 
-function outputType(base: TensorType, rowLength: number): TensorType {
-  if (!fits(base, rowLength) || base === 'q8_0') return 'q8_0';
-  return 'q6_K';
+/** Always F32: norms and biases, and tables of positions, though they are matrices. */
+const isExact = ({ name, shape }: Tensor): boolean =>
+  shape.length < 2 || !name.endsWith('.weight') || /(^position_embd|attn_rel_b)\.weight$/.test(name);
+
+/** llama.cpp's order of tensors (`weight_name_comparer`): by layer where the name begins with one, then by name. */
+function inMixtureOrder<T extends Tensor>(tensors: readonly T[]): T[] {
+  const layerOf = ({ name }: Tensor): number => Number(/^blk\.(\d+)/.exec(name)?.[1] ?? -1);
+  return [...tensors].sort((a, b) => layerOf(a) - layerOf(b) || (a.name < b.name ? -1 : 1));
 }
 
-function valueType(base: TensorType, medium: boolean, layer: number, model: MixtureModel): TensorType {
-  if (medium && usesMoreBits(layer, model.layers)) return 'q6_K';
-  // llama.cpp's "70B": values are shared by many heads, so they are small and worth more bits.
-  const shared = model.layers === 80 && model.heads !== model.kvHeads;
-  return shared && base === 'q4_K' ? 'q5_K' : base;
+/** What `llama_tensor_get_type` (src/llama-quant.cpp) knows while it goes through the tensors of a file. */
+class Mixture {
+  private values = 0;
+  private downs = 0;
+  private readonly valueCount: number;
+  private readonly tied: boolean;
+  private readonly medium: boolean;
+
+  constructor(
+    fileType: LanguageModelType,
+    private readonly base: TensorType,
+    tensors: readonly Tensor[],
+    private readonly model: MixtureModel,
+  ) {
+    this.medium = fileType === 'Q4_K_M' || fileType === 'Q5_K_M';
+    this.valueCount = tensors.filter(({ name }) => name.includes('attn_v.weight')).length;
+    this.tied = !tensors.some(({ name }) => name === 'output.weight');
+  }
+
+  next({ name, shape }: Tensor): TensorType {
+    if (name === 'output.weight' || (name === 'token_embd.weight' && this.tied)) return this.outputType(shape.at(-1)!);
+    // Cross-attention's values are counted with the others.
+    if (name.includes('attn_v.weight')) return this.valueType();
+    // An encoder-decoder's are counted through both halves, the decoder's first, against the encoder's layers.
+    if (name.includes('ffn_down') && this.medium && usesMoreBits(this.downs++, this.model.layers)) return 'q6_K';
+    return this.base;
+  }
+
+  private outputType(rowLength: number): TensorType {
+    return !fits(this.base, rowLength) || this.base === 'q8_0' ? 'q8_0' : 'q6_K';
+  }
+
+  private valueType(): TensorType {
+    const { architecture, layers, heads, kvHeads } = this.model;
+    if (this.medium && usesMoreBits(this.values++, this.valueCount)) return 'q6_K';
+    // llama.cpp's "70B": values are shared by many heads, so they are small and worth more bits.
+    const shared = architecture === 'llama' && layers === 80 && heads !== kvHeads;
+    return shared && this.base === 'q4_K' ? 'q5_K' : this.base;
+  }
 }
 
 /**
- * Type of a language model's tensor, as llama.cpp's `llama_tensor_get_type` (src/llama-quant.cpp) chooses it for architecture `llama` without an
- * importance matrix. Norms and biases are always F32.
+ * Types of a language model's tensors by name: as `llama_model_quantize` chooses them without an importance matrix. OPT, which llama.cpp does not
+ * know, gets what its rules give to any model with tensors of these names.
  */
-export function languageTensorType(
+export function languageTensorTypes(
   fileType: LanguageModelType,
-  name: string,
-  shape: readonly number[],
+  tensors: readonly Tensor[],
   model: MixtureModel,
-): TensorType {
-  const rowLength = shape.at(-1)!;
-  if (shape.length < 2 || !name.endsWith('.weight')) return 'f32';
+): ReadonlyMap<string, TensorType> {
   const base = BASE_TYPES[fileType];
-  if (base === 'f32' || base === 'f16' || base === 'bf16') return base;
-  const medium = fileType === 'Q4_K_M' || fileType === 'Q5_K_M';
-  const [, layer, part] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name) ?? [];
-  let type: TensorType = base;
-  if (name === 'output.weight' || (name === 'token_embd.weight' && model.tied)) type = outputType(base, rowLength);
-  else if (part === 'attn_v') type = valueType(base, medium, Number(layer), model);
-  else if (part === 'ffn_down' && medium && usesMoreBits(Number(layer), model.layers)) type = 'q6_K';
-  return fallback(type, rowLength);
+  const float = base === 'f32' || base === 'f16' || base === 'bf16';
+  const mixture = new Mixture(fileType, base, tensors, model);
+  const typeOf = (tensor: Tensor): TensorType => {
+    if (isExact(tensor)) return 'f32';
+    return float ? base : fallback(mixture.next(tensor), tensor.shape.at(-1)!);
+  };
+  return new Map(inMixtureOrder(tensors).map(tensor => [tensor.name, typeOf(tensor)]));
+}
+
+/**
+ * What a language model's metadata say about mixtures.
+ * @throws MODEL_FILE_KEY_MISSING
+ */
+export function mixtureModel(architecture: string, metadata: readonly GgufEntry[]): MixtureModel {
+  const numberOf = (name: string, fallbackValue?: number): number => {
+    const key = `${architecture}.${name}`;
+    const value = metadata.find(entry => entry.key === key)?.value ?? fallbackValue;
+    if (typeof value !== 'number') throw createError('MODEL_FILE_KEY_MISSING', `the file has no number ${key}`);
+    return value;
+  };
+  const heads = numberOf('attention.head_count');
+  return { architecture, layers: numberOf('block_count'), heads, kvHeads: numberOf('attention.head_count_kv', heads) };
 }
 
 /** Type of a matrix of the vision file. */

@@ -2,8 +2,8 @@ import { bool, f32, f32s, f64, type GgufEntry, i32, i32s, string, strings, u32 }
 import { fileTypeId, type VisionType } from '../gguf/tensor-types.js';
 import type { CheckpointConfig } from './checkpoint-config.js';
 import { QUANTIZATION_VERSION } from './language-model-metadata.js';
-import type { LanguageVocabulary } from './language-vocabulary.js';
 import type { QFormerVocabulary } from './qformer-vocabulary.js';
+import type { TextTokenizer } from './text-tokenizer.js';
 
 function vision({ vision: config, text, image }: CheckpointConfig): GgufEntry[] {
   return [
@@ -45,11 +45,14 @@ function qformer({ qformer: config, queryCount }: CheckpointConfig): GgufEntry[]
 }
 
 /** Token ids of generation are those of text_config: HF generates with the inner language model, whose defaults come from there. */
-function text({ text: config, imageTokenId }: CheckpointConfig, vocabulary: LanguageVocabulary): GgufEntry[] {
+function text({ text: config, imageTokenId }: CheckpointConfig, tokenizer: TextTokenizer): GgufEntry[] {
   return [
-    string('instructblip.text.model_type', 'llama'),
+    string('instructblip.text.model_type', config.type),
     u32('instructblip.text.vocab_size', config.vocabSize),
-    i32('instructblip.text.prompt_bos_token_id', vocabulary.promptBosTokenId),
+    i32('instructblip.text.prompt_bos_token_id', tokenizer.promptBosTokenId),
+    i32('instructblip.text.prompt_eos_token_id', tokenizer.promptEosTokenId),
+    i32('instructblip.text.decoder_start_token_id', config.decoderStartTokenId),
+    bool('instructblip.text.clean_up_tokenization_spaces', tokenizer.cleanUpSpaces),
     i32('instructblip.text.bos_token_id', config.bosTokenId),
     i32('instructblip.text.pad_token_id', config.padTokenId),
     i32s('instructblip.text.eos_token_ids', config.eosTokenIds),
@@ -77,7 +80,7 @@ export function visionMetadata(
   name: string,
   type: VisionType,
   config: CheckpointConfig,
-  vocabulary: LanguageVocabulary,
+  tokenizer: TextTokenizer,
   qformerVocabulary: QFormerVocabulary,
 ): GgufEntry[] {
   return [
@@ -88,7 +91,7 @@ export function visionMetadata(
     u32('general.quantization_version', QUANTIZATION_VERSION),
     ...vision(config),
     ...qformer(config),
-    ...text(config, vocabulary),
+    ...text(config, tokenizer),
     ...qformerTokenizer(qformerVocabulary),
   ];
 }

@@ -1,5 +1,5 @@
 import type { VisionConfig } from './checkpoint-config.js';
-import type { TensorRule } from './tensor-plan.js';
+import { linear, norm, type TensorRule } from './tensor-rules.js';
 
 /** Tensors of the vision encoder (HF `InstructBlipVisionModel`); names in docs/gguf.md. */
 export function visionTensors(config: VisionConfig): TensorRule[] {
@@ -29,7 +29,7 @@ export function visionTensors(config: VisionConfig): TensorRule[] {
         shape: [3 * H],
         role: 'exact',
         source: `${from}.self_attn.qkv.bias`,
-        zero: !config.qkvBias,
+        ...(config.qkvBias ? {} : { constant: 0 }),
       },
       ...linear(`${to}.attn_out`, `${from}.self_attn.projection`, H, H),
       ...norm(`${to}.ln2`, `${from}.layer_norm2`, H),
@@ -39,15 +39,3 @@ export function visionTensors(config: VisionConfig): TensorRule[] {
   }
   return [...rules, ...norm('v.post_ln', 'vision_model.post_layernorm', H)];
 }
-
-/** Weight [outputs, inputs] and bias [outputs]. */
-export const linear = (name: string, source: string, outputs: number, inputs: number): TensorRule[] => [
-  { name: `${name}.weight`, shape: [outputs, inputs], role: 'matrix', source: `${source}.weight` },
-  { name: `${name}.bias`, shape: [outputs], role: 'exact', source: `${source}.bias` },
-];
-
-/** Weight and bias [size] of a layer norm. */
-export const norm = (name: string, source: string, size: number): TensorRule[] => [
-  { name: `${name}.weight`, shape: [size], role: 'exact', source: `${source}.weight` },
-  { name: `${name}.bias`, shape: [size], role: 'exact', source: `${source}.bias` },
-];

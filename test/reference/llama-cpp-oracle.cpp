@@ -14,10 +14,12 @@
 #include <llama-ext.h>
 #include <llama.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,25 +33,38 @@ const std::vector<std::pair<std::string, llama_ftype>> file_types = {
 };
 
 struct Shape {
-    uint32_t layers, embedding, feed_forward, heads, kv_heads, vocabulary;
-    bool tied;
+    const char* architecture;
+    uint32_t layers, decoder_layers, embedding, feed_forward, heads, kv_heads, head_size, vocabulary;
+    bool tied, gated;
 };
 
-// Small, medium, GQA, llama.cpp's "70B" and "65B", rows that are whole blocks of 32 or of nothing, tied embeddings.
+// Small, medium, GQA, llama.cpp's "70B" and "65B", rows that are whole blocks of 32 or of nothing, tied embeddings. T5:
+// decoders deeper and flatter than the encoder, heads that do not fill the embedding, Flan-T5-XL. OPT, which llama.cpp
+// has not: as GPT-2, with OPT's tensors.
 const std::vector<Shape> shapes = {
-    {1, 256, 512, 4, 4, 300, false},
-    {3, 256, 768, 8, 8, 300, false},
-    {8, 512, 1280, 8, 2, 300, false},
-    {32, 4096, 11008, 32, 32, 32001, false},
-    {40, 5120, 13824, 40, 40, 32064, false},
-    {80, 1024, 2560, 16, 2, 300, false},
-    {80, 1024, 2560, 16, 16, 300, false},
-    {10, 288, 800, 8, 4, 300, false},
-    {4, 40, 76, 4, 2, 300, false},
-    {9, 256, 800, 4, 4, 300, false},
-    {12, 768, 2048, 12, 4, 300, true},
-    {5, 96, 224, 4, 4, 300, true},
-    {4, 40, 76, 4, 4, 300, true},
+    {"llama", 1, 0, 256, 512, 4, 4, 64, 300, false, true},
+    {"llama", 3, 0, 256, 768, 8, 8, 32, 300, false, true},
+    {"llama", 8, 0, 512, 1280, 8, 2, 64, 300, false, true},
+    {"llama", 32, 0, 4096, 11008, 32, 32, 128, 32001, false, true},
+    {"llama", 40, 0, 5120, 13824, 40, 40, 128, 32064, false, true},
+    {"llama", 80, 0, 1024, 2560, 16, 2, 64, 300, false, true},
+    {"llama", 80, 0, 1024, 2560, 16, 16, 64, 300, false, true},
+    {"llama", 10, 0, 288, 800, 8, 4, 36, 300, false, true},
+    {"llama", 4, 0, 40, 76, 4, 2, 10, 300, false, true},
+    {"llama", 9, 0, 256, 800, 4, 4, 64, 300, false, true},
+    {"llama", 12, 0, 768, 2048, 12, 4, 64, 300, true, true},
+    {"llama", 5, 0, 96, 224, 4, 4, 24, 300, true, true},
+    {"llama", 4, 0, 40, 76, 4, 4, 10, 300, true, true},
+    {"t5", 1, 1, 256, 512, 4, 4, 64, 300, false, true},
+    {"t5", 3, 5, 256, 768, 4, 4, 64, 300, true, false},
+    {"t5", 12, 4, 512, 1024, 6, 6, 64, 300, false, true},
+    {"t5", 5, 13, 256, 512, 3, 3, 32, 300, false, false},
+    {"t5", 24, 24, 2048, 5120, 32, 32, 64, 32128, false, true},
+    {"t5", 9, 8, 96, 224, 4, 4, 24, 300, true, true},
+    {"t5", 8, 11, 40, 76, 5, 5, 7, 300, false, true},
+    {"opt", 2, 0, 256, 512, 4, 4, 64, 300, true, false},
+    {"opt", 12, 0, 768, 3072, 12, 12, 64, 300, true, false},
+    {"opt", 17, 0, 288, 800, 8, 8, 36, 300, false, false},
 };
 
 struct Tensor {
@@ -57,57 +72,92 @@ struct Tensor {
     int64_t columns, rows;
 };
 
-std::vector<Tensor> tensors_of(const Shape& s) {
-    const int64_t n = s.embedding, kv = static_cast<int64_t>(s.embedding / s.heads) * s.kv_heads;
-    std::vector<Tensor> result = {{"token_embd.weight", n, s.vocabulary}};
-    for (uint32_t i = 0; i < s.layers; ++i) {
-        const std::string block = "blk." + std::to_string(i) + ".";
-        result.push_back({block + "attn_q.weight", n, n});
-        result.push_back({block + "attn_k.weight", n, kv});
-        result.push_back({block + "attn_v.weight", n, kv});
-        result.push_back({block + "attn_output.weight", n, n});
-        result.push_back({block + "ffn_gate.weight", n, s.feed_forward});
-        result.push_back({block + "ffn_up.weight", n, s.feed_forward});
-        result.push_back({block + "ffn_down.weight", s.feed_forward, n});
+/// Matrices of one block: q, k, v, the attention's output, and the feed-forward.
+void add_block(std::vector<Tensor>& list, const Shape& s, const std::string& block, bool cross) {
+    const int64_t n = s.embedding, q = static_cast<int64_t>(s.head_size) * s.heads;
+    const int64_t kv = static_cast<int64_t>(s.head_size) * s.kv_heads;
+    const bool t5 = std::string(s.architecture) == "t5";
+    for (const char* attention : {"attn", "cross_attn"}) {
+        if (attention[0] == 'c' && !cross) continue;
+        const std::string prefix = block + attention + "_";
+        list.push_back({prefix + "q.weight", n, q});
+        list.push_back({prefix + "k.weight", n, kv});
+        list.push_back({prefix + "v.weight", n, kv});
+        list.push_back({prefix + (t5 ? "o.weight" : "output.weight"), q, n});
     }
-    if (!s.tied) result.push_back({"output.weight", n, s.vocabulary});
+    if (s.gated) list.push_back({block + "ffn_gate.weight", n, s.feed_forward});
+    list.push_back({block + "ffn_up.weight", n, s.feed_forward});
+    list.push_back({block + "ffn_down.weight", s.feed_forward, n});
+}
+
+std::vector<Tensor> tensors_of(const Shape& s) {
+    const bool t5 = std::string(s.architecture) == "t5";
+    std::vector<Tensor> result = {{"token_embd.weight", s.embedding, s.vocabulary}};
+    for (uint32_t i = 0; i < s.layers; ++i) {
+        add_block(result, s, (t5 ? "enc.blk." : "blk.") + std::to_string(i) + ".", false);
+    }
+    for (uint32_t i = 0; i < s.decoder_layers; ++i) add_block(result, s, "dec.blk." + std::to_string(i) + ".", true);
+    if (!s.tied) result.push_back({"output.weight", s.embedding, s.vocabulary});
     return result;
 }
 
+/// The order in which `llama_model_quantize` goes through a file: llama_model_loader's weight_name_comparer.
+bool is_before(const std::string& a, const std::string& b) {
+    int a_layer = -1, b_layer = -1;
+    std::sscanf(a.c_str(), "blk.%d.", &a_layer);
+    std::sscanf(b.c_str(), "blk.%d.", &b_layer);
+    return a_layer != b_layer ? a_layer < b_layer : a < b;
+}
+
+/// Types in the order of `list`.
 std::vector<ggml_type> types_of(const Shape& s, const std::vector<Tensor>& list, llama_ftype file_type) {
-    const llama_quant_model_desc description = {
-        "llama", s.embedding,           s.feed_forward,       s.layers, s.heads, s.kv_heads,
-        0,       s.embedding / s.heads, s.embedding / s.heads};
+    const bool opt = std::string(s.architecture) == "opt";
+    const llama_quant_model_desc description = {opt ? "gpt2" : s.architecture,
+                                                s.embedding,
+                                                s.feed_forward,
+                                                s.layers,
+                                                s.heads,
+                                                s.kv_heads,
+                                                0,
+                                                s.head_size,
+                                                s.head_size};
     llama_model* model = llama_quant_model_from_metadata(&description);
     const llama_model_quantize_params params = llama_model_quantize_default_params();
     quantize_state_impl* state = llama_quant_init(model, &params);
     const ggml_init_params init = {ggml_tensor_overhead() * (list.size() + 1), nullptr, true};
     ggml_context* context = ggml_init(init);
+    std::vector<size_t> order(list.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return is_before(list[a].name, list[b].name); });
     std::vector<ggml_tensor*> tensors;
-    for (const Tensor& tensor : list) {
-        tensors.push_back(ggml_new_tensor_2d(context, GGML_TYPE_F32, tensor.columns, tensor.rows));
-        ggml_set_name(tensors.back(), tensor.name.c_str());
+    for (const size_t i : order) {
+        tensors.push_back(ggml_new_tensor_2d(context, GGML_TYPE_F32, list[i].columns, list[i].rows));
+        ggml_set_name(tensors.back(), list[i].name.c_str());
     }
-    std::vector<ggml_type> types(list.size());
-    llama_quant_compute_types(state, file_type, tensors.data(), types.data(), types.size());
+    std::vector<ggml_type> ordered(list.size()), types(list.size());
+    llama_quant_compute_types(state, file_type, tensors.data(), ordered.data(), ordered.size());
+    for (size_t i = 0; i < order.size(); ++i) types[order[i]] = ordered[i];
     ggml_free(context);
     llama_quant_free(state);
     llama_model_free(model);
     return types;
 }
 
+void print_shape(const Shape& s) {
+    std::printf(
+        "{\"architecture\":\"%s\",\"layers\":%u,\"decoderLayers\":%u,\"embedding\":%u,\"feedForward\":%u,\"heads\":%u,"
+        "\"kvHeads\":%u,\"headSize\":%u,\"vocabulary\":%u,\"tied\":%s,\"gated\":%s,\"types\":{\n",
+        s.architecture, s.layers, s.decoder_layers, s.embedding, s.feed_forward, s.heads, s.kv_heads, s.head_size,
+        s.vocabulary, s.tied ? "true" : "false", s.gated ? "true" : "false");
+}
+
 void print_types() {
     std::printf("[\n");
     for (size_t s = 0; s < shapes.size(); ++s) {
-        const Shape& shape = shapes[s];
-        std::printf(
-            "{\"layers\":%u,\"embedding\":%u,\"feedForward\":%u,\"heads\":%u,\"kvHeads\":%u,\"vocabulary\":%u,\"tied\":"
-            "%s,\"types\":{\n",
-            shape.layers, shape.embedding, shape.feed_forward, shape.heads, shape.kv_heads, shape.vocabulary,
-            shape.tied ? "true" : "false");
-        const std::vector<Tensor> list = tensors_of(shape);
+        print_shape(shapes[s]);
+        const std::vector<Tensor> list = tensors_of(shapes[s]);
         for (size_t f = 0; f < file_types.size(); ++f) {
-            const std::vector<ggml_type> types = types_of(shape, list, file_types[f].second);
+            const std::vector<ggml_type> types = types_of(shapes[s], list, file_types[f].second);
             std::printf("\"%s\":\"", file_types[f].first.c_str());
             for (size_t i = 0; i < types.size(); ++i) std::printf("%s%s", i ? " " : "", ggml_type_name(types[i]));
             std::printf("\"%s\n", f + 1 < file_types.size() ? "," : "");

@@ -62,17 +62,17 @@ const KINDS: Case[] = [
     code: 'CHECKPOINT_UNSUPPORTED',
     message: /'llava'/,
   },
-  ...['t5', 'opt'].map(type => ({
+  ...['mt5', 'gpt2', 'constructor'].map(type => ({
     what: `a ${type} language model`,
     prepare: patchConfig(c => Object.assign(c.text_config!, { model_type: type })),
     code: 'CHECKPOINT_UNSUPPORTED',
-    message: new RegExp(`'${type}'.*yet`),
+    message: new RegExp(`'${type}'.*llama.*t5.*opt`),
   })),
   {
     what: 'a language model without a type (HF: opt)',
     prepare: patchConfig(c => delete c.text_config!.model_type),
-    code: 'CHECKPOINT_UNSUPPORTED',
-    message: /'opt'/,
+    code: 'CHECKPOINT_TENSOR_MISSING',
+    message: /language_model\.model\.decoder\.embed_tokens/,
   },
   {
     what: 'GPTQ',

@@ -1,17 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { languageTensorType, visionMatrixType } from '../../src/convert/type-policy.js';
+import { languageTensorTypes, visionMatrixType } from '../../src/convert/type-policy.js';
 import { layoutGguf, string, u32 } from '../../src/gguf/gguf-header.js';
 import { type LanguageModelType, parseFileType, VISION_TYPES } from '../../src/gguf/tensor-types.js';
 
 interface Mixture {
+  architecture: string;
   layers: number;
+  decoderLayers: number;
   embedding: number;
   feedForward: number;
   heads: number;
   kvHeads: number;
+  headSize: number;
   vocabulary: number;
   tied: boolean;
+  gated: boolean;
   types: Record<LanguageModelType, string>;
 }
 
@@ -19,45 +23,64 @@ interface Mixture {
 const fixture = join(__dirname, '../fixtures/quantize-mixtures.json');
 const mixtures = JSON.parse(readFileSync(fixture, 'utf8')) as Mixture[];
 
-function tensorsOf({
-  layers,
-  embedding: n,
-  feedForward: f,
-  heads,
-  kvHeads,
-  vocabulary,
-  tied,
-}: Mixture): [string, number[]][] {
-  const kv = (n / heads) * kvHeads;
-  const blocks = Array.from({ length: layers }, (_, i): [string, number[]][] => [
-    [`blk.${i}.attn_q.weight`, [n, n]],
-    [`blk.${i}.attn_k.weight`, [kv, n]],
-    [`blk.${i}.attn_v.weight`, [kv, n]],
-    [`blk.${i}.attn_output.weight`, [n, n]],
-    [`blk.${i}.ffn_gate.weight`, [f, n]],
-    [`blk.${i}.ffn_up.weight`, [f, n]],
-    [`blk.${i}.ffn_down.weight`, [n, f]],
-  ]).flat();
-  const embedding: [string, number[]] = ['token_embd.weight', [vocabulary, n]];
-  return [embedding, ...blocks, ...(tied ? [] : [['output.weight', [vocabulary, n]] as [string, number[]]])];
+type NamedShape = readonly [string, number[]];
+
+function blockOf(mixture: Mixture, block: string, attentions: readonly string[]): NamedShape[] {
+  const { embedding: n, feedForward: f, heads, kvHeads, headSize } = mixture;
+  const output = mixture.architecture === 't5' ? 'o' : 'output';
+  const matrices = attentions.flatMap((name): NamedShape[] => [
+    [`${name}_q`, [heads * headSize, n]],
+    [`${name}_k`, [kvHeads * headSize, n]],
+    [`${name}_v`, [kvHeads * headSize, n]],
+    [`${name}_${output}`, [n, heads * headSize]],
+  ]);
+  if (mixture.gated) matrices.push(['ffn_gate', [f, n]]);
+  matrices.push(['ffn_up', [f, n]], ['ffn_down', [n, f]]);
+  return matrices.map(([name, shape]) => [`${block}.${name}.weight`, shape]);
+}
+
+/** In the order of the fixture. */
+function tensorsOf(mixture: Mixture): NamedShape[] {
+  const { layers, decoderLayers, vocabulary, embedding } = mixture;
+  const blocks = (count: number, prefix: string, attentions: readonly string[]) =>
+    Array.from({ length: count }, (_, i) => blockOf(mixture, `${prefix}.${i}`, attentions)).flat();
+  const table: NamedShape = ['token_embd.weight', [vocabulary, embedding]];
+  const head: NamedShape = ['output.weight', [vocabulary, embedding]];
+  return [
+    table,
+    ...blocks(layers, mixture.architecture === 't5' ? 'enc.blk' : 'blk', ['attn']),
+    ...blocks(decoderLayers, 'dec.blk', ['attn', 'cross_attn']),
+    ...(mixture.tied ? [] : [head]),
+  ];
 }
 
 describe('language model types', () => {
   const cases = mixtures.flatMap(mixture =>
     Object.keys(mixture.types).map(type => ({ mixture, type: type as LanguageModelType, ...mixture })),
   );
-  it.each(cases)('$type of $layers layers, $embedding wide, $kvHeads/$heads heads, tied $tied: as llama.cpp', ({
+  it.each(
+    cases,
+  )('$type of $architecture, $layers + $decoderLayers layers, $embedding wide, $kvHeads/$heads heads, tied $tied: as llama.cpp', ({
     mixture,
     type,
   }) => {
-    const types = tensorsOf(mixture).map(([name, shape]) => languageTensorType(type, name, shape, mixture));
-    expect(types.join(' ')).toBe(mixture.types[type]);
+    const tensors = tensorsOf(mixture).map(([name, shape]) => ({ name, shape }));
+    const types = languageTensorTypes(type, tensors, mixture);
+    expect(tensors.map(({ name }) => types.get(name)).join(' ')).toBe(mixture.types[type]);
   });
 
-  it('leaves norms and biases in F32', () => {
-    const model = { layers: 2, heads: 4, kvHeads: 4, tied: false };
-    expect(languageTensorType('Q4_K_M', 'blk.0.attn_norm.weight', [256], model)).toBe('f32');
-    expect(languageTensorType('F16', 'blk.0.attn_q.bias', [256], model)).toBe('f32');
+  it.each(['Q4_K_M', 'F16', 'BF16'] as const)('leaves norms, biases and tables of positions in F32 (%s)', type => {
+    const model = { architecture: 't5', layers: 2, heads: 4, kvHeads: 4 };
+    const shapes: NamedShape[] = [
+      ['blk.0.attn_norm.weight', [256]],
+      ['blk.0.attn_q.bias', [256]],
+      ['blk.0.ffn_down.bias', [256]],
+      ['enc.blk.0.attn_rel_b.weight', [32, 256]],
+      ['dec.blk.0.cross_attn_rel_b.weight', [32, 256]],
+      ['position_embd.weight', [514, 256]],
+    ];
+    const tensors = shapes.map(([name, shape]) => ({ name, shape }));
+    expect([...languageTensorTypes(type, tensors, model).values()]).toEqual(shapes.map(() => 'f32'));
   });
 });
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import scenes
 from scenes import Question, Thing
-from vocabulary import Rows, answer_ids, prompt_ids, qformer_ids
+from vocabulary import Vocabularies, qformer_ids
 
 SIZE = 224  # pixels of the processor's pictures
 SHRINK = 2  # training sees means of 2 x 2 pixels: a patch kernel of 28 x 28 that is constant on such blocks is one of 14 x 14 on these
@@ -80,7 +80,9 @@ class Batch:
     picture_of: torch.Tensor  # [B]
     qformer_ids: torch.Tensor  # [B,T], places among the rows in use
     qformer_mask: torch.Tensor
-    input_ids: torch.Tensor  # [B,L] prompt and answer, places
+    prompt_ids: torch.Tensor  # [B,E] places among the rows in use; what the encoder of an encoder-decoder reads
+    prompt_mask: torch.Tensor
+    input_ids: torch.Tensor  # [B,L] what the decoder reads: prompt and answer, or start and answer
     mask: torch.Tensor
     labels: torch.Tensor  # [B,L] places; -100 outside the answer
     answers: torch.Tensor  # [B] place in ANSWERS; -100 for sentences
@@ -94,11 +96,14 @@ def _pad(rows: list[list[int]], value: int) -> tuple[torch.Tensor, torch.Tensor]
     return ids, mask
 
 
-def batch_of(pictures: torch.Tensor, scenes_of: list[list[Thing]], asked: list[tuple[int, Question]], llama: Rows, bert: Rows) -> Batch:
-    prompts = [llama.places(prompt_ids(question.text)) for _, question in asked]
-    replies = [llama.places(answer_ids(question.answer)) for _, question in asked]
-    input_ids, mask = _pad([a + b for a, b in zip(prompts, replies)], llama.other)
-    labels, _ = _pad([[IGNORED] * len(a) + b for a, b in zip(prompts, replies)], IGNORED)
+def batch_of(pictures: torch.Tensor, scenes_of: list[list[Thing]], asked: list[tuple[int, Question]], vocabularies: Vocabularies) -> Batch:
+    language, words, bert = vocabularies.language, vocabularies.words, vocabularies.bert
+    prompts = [words.places(language.prompt_ids(question.text)) for _, question in asked]
+    replies = [words.places(language.answer_ids(question.answer)) for _, question in asked]
+    begins = prompts if language.start is None else [words.places((language.start,))] * len(asked)
+    encoded, encoded_mask = _pad(prompts, words.other)
+    input_ids, mask = _pad([a + b for a, b in zip(begins, replies)], words.other)
+    labels, _ = _pad([[IGNORED] * len(a) + b for a, b in zip(begins, replies)], IGNORED)
     questions, question_mask = _pad([bert.places(qformer_ids(question.text)) for _, question in asked], bert.other)
     nothing = [(IGNORED,) * 3] * 4
     short = [question.answer in ANSWERS for _, question in asked]
@@ -108,6 +113,8 @@ def batch_of(pictures: torch.Tensor, scenes_of: list[list[Thing]], asked: list[t
         picture_of=torch.tensor([index for index, _ in asked]),
         qformer_ids=questions,
         qformer_mask=question_mask,
+        prompt_ids=encoded,
+        prompt_mask=encoded_mask,
         input_ids=input_ids,
         mask=mask,
         labels=labels,

@@ -1,6 +1,6 @@
-"""Every figure of models/README.md in one command: python models/training/evaluate.py [checkpoint folder]
+"""Every figure of models/README.md about a demo model in one command: python models/training/evaluate.py [checkpoint folder] [--models folder]
 
-Without a checkpoint, transformers runs on the weights of the shipped F16 files. Needs a built project (npm run setup).
+Without a checkpoint, transformers runs on the weights of the GGUF files. Needs a built project (npm run setup).
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import transformers
 from held_out import HeldOut, write_held_out
 from reference_answers import Answer, Reference
 from scenes import FAMILIES
-from vocabulary import END_OF_TEXT
+from vocabulary import Language
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEMO = PROJECT / "models" / "demo"
@@ -35,9 +35,9 @@ def print_accuracy(title: str, asked: list[HeldOut], answers: list[Answer]) -> N
         print(f"    {family}: {share([r for r, held in zip(right, asked) if held.question.family == family])}")
 
 
-def print_agreement(title: str, answers: list[Answer], expected: list[Answer]) -> None:
-    # transformers ends at <s> (1), we at </s> (2), which the model says before it.
-    ids = [ours.ids == theirs.ids[: len(ours.ids)] and ours.ids[-1] == END_OF_TEXT for ours, theirs in zip(answers, expected)]
+def print_agreement(title: str, answers: list[Answer], expected: list[Answer], language: Language) -> None:
+    # LLaMA: transformers ends at <s> (1), we at </s> (2), which the model says before it. T5: both end at </s> (1).
+    ids = [ours.ids == theirs.ids[: len(ours.ids)] and ours.ids[-1] == language.end for ours, theirs in zip(answers, expected)]
     texts = [ours.text == theirs.text for ours, theirs in zip(answers, expected)]
     print(f"{title}, greedy answers equal to transformers': texts {share(texts)}, ids {share(ids)}", flush=True)
 
@@ -91,24 +91,35 @@ def quantize(models: Path, folder: Path, kind: str) -> Path:
     return folder
 
 
+def types_to_measure(models: Path, scratch: Path) -> dict[str, Path]:
+    """The files as they are, and F16 ones as Q8_0 too."""
+    [kind] = {file.stem.rsplit("-", 1)[1] for file in models.glob("*.gguf")}
+    folders = {kind: models}
+    if kind == "F16":
+        folders["Q8_0"] = quantize(models, scratch / "Q8_0", "Q8_0")
+    return folders
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path, nargs="?", default=DEMO)
-    parser.add_argument("--models", type=Path, default=DEMO, help="folder with the F16 files")
+    parser.add_argument("checkpoint", type=Path, nargs="?", help="folder in the hub's layout; without it the weights of the GGUF files")
+    parser.add_argument("--models", type=Path, default=DEMO, help="folder with the GGUF files")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--no-node", action="store_true", help="transformers only")
     args = parser.parse_args()
-    print(f"transformers {transformers.__version__}, torch {torch.__version__}; weights of {args.checkpoint}")
+    source = args.checkpoint or args.models
+    print(f"transformers {transformers.__version__}, torch {torch.__version__}; weights of {source}")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         asked = write_held_out(args.count, scratch)
-        expected = by_transformers(Reference.load(args.checkpoint), asked)
+        reference = Reference.load(source)
+        expected = by_transformers(reference, asked)
         if args.no_node:
             return
-        for kind, models in (("F16", args.models), ("Q8_0", quantize(args.models, scratch / "Q8_0", "Q8_0"))):
+        for kind, models in types_to_measure(args.models, scratch).items():
             answers = by_node(models, asked, scratch)
             print_accuracy(f"this package, {kind}", asked, answers)
-            print_agreement(f"this package, {kind}", answers, expected)
+            print_agreement(f"this package, {kind}", answers, expected, reference.language)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
-"""Writes test/fixtures/demo: pictures, questions and transformers' greedy answers on the weights of the shipped F16 files."""
+"""Writes test/fixtures/<name of the models' folder>: questions and transformers' greedy answers on the weights of the shipped files.
+
+python make_fixture.py [--models folder]; the pictures lie in test/fixtures/demo, for every demo model.
+"""
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
+from pathlib import Path
 
 import PIL
 import torch
@@ -12,21 +17,28 @@ import scenes
 from evaluate import DEMO, PROJECT
 from reference_answers import Reference
 
-FOLDER = PROJECT / "test" / "fixtures" / "demo"
+FIXTURES = PROJECT / "test" / "fixtures"
+PICTURES = FIXTURES / "demo"
 FIRST_SEED = 300_000
 # Sides of the pictures: kept as they are, made smaller, made larger.
 SIDES = (224, 448, 320, 150, 500, 224, 300, 448, 200, 640, 448, 336)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=Path, default=DEMO, help="folder with the GGUF files")
+    models = parser.parse_args().models.resolve()
     torch.set_num_threads(1)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    reference, pictures = Reference.load(DEMO), []
+    folder = FIXTURES / models.resolve().name
+    for needed in (PICTURES, folder):
+        needed.mkdir(parents=True, exist_ok=True)
+    reference, pictures = Reference.load(models), []
     for seed, side in enumerate(SIDES, FIRST_SEED):
         _, image, questions = scenes.example(seed, side)
         file = f"{seed}.png"
-        image.quantize(32).save(FOLDER / file, optimize=True)
-        asked = [(question, reference.answer(FOLDER / file, question.text)) for question in questions]
+        if models == DEMO:
+            image.quantize(32).save(PICTURES / file, optimize=True)
+        asked = [(question, reference.answer(PICTURES / file, question.text)) for question in questions]
         pictures.append({
             "file": file,
             "questions": [{"family": q.family, "question": q.text, "ids": answer.ids, "text": answer.text, "truth": q.answer} for q, answer in asked],
@@ -36,11 +48,11 @@ def main() -> None:
     fixture = {
         "made": {
             "by": "models/training/make_fixture.py", "transformers": transformers.__version__, "torch": torch.__version__, "pillow": PIL.__version__, "firstSeed": FIRST_SEED,
-            "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(DEMO.glob("*.gguf"))},
+            "sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(models.glob("*.gguf"))},
         },
         "pictures": pictures,
     }
-    (FOLDER / "answers.json").write_text(json.dumps(fixture, indent=1) + "\n")
+    (folder / "answers.json").write_text(json.dumps(fixture, indent=1) + "\n")
 
 
 if __name__ == "__main__":

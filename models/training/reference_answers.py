@@ -11,7 +11,8 @@ from transformers import InstructBlipForConditionalGeneration, InstructBlipProce
 from transformers.utils import logging
 
 from checkpoint import write_tokenizers
-from from_gguf import load_from_gguf
+from from_gguf import language_of, load_from_gguf
+from vocabulary import LANGUAGES
 
 MAX_NEW_TOKENS = 64
 
@@ -25,6 +26,7 @@ class Answer:
 class Reference:
     def __init__(self, model: InstructBlipForConditionalGeneration, processor: InstructBlipProcessor) -> None:
         self.model, self.processor = model, processor
+        self.language = LANGUAGES[model.config.text_config.model_type]
 
     @classmethod
     def load(cls, source: Path) -> Reference:
@@ -33,7 +35,7 @@ class Reference:
         if (source / "config.json").exists():
             return cls(InstructBlipForConditionalGeneration.from_pretrained(source).eval(), InstructBlipProcessor.from_pretrained(source))
         with tempfile.TemporaryDirectory() as folder:
-            write_tokenizers(Path(folder))
+            write_tokenizers(language_of(source), Path(folder))
             return cls(load_from_gguf(source), InstructBlipProcessor.from_pretrained(folder))
 
     def answer(self, picture: Path, question: str, qformer_question: str | None = None) -> Answer:

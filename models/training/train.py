@@ -1,6 +1,7 @@
-"""Trains the demo model and writes a checkpoint folder in the hub's layout: python train.py <folder>
+"""Trains a demo model and writes a checkpoint folder in the hub's layout: python train.py <folder> [--language-model t5 --start <folder>]
 
 Two phases: the vision encoder alone learns what stands where (a head on every patch), then everything together.
+With a folder of GGUF files to start from, its vision encoder and Q-Former are taken over, and the language model is new.
 """
 from __future__ import annotations
 
@@ -14,11 +15,12 @@ import torch
 from torch import distributed, multiprocessing
 
 import scenes
-from checkpoint import write_checkpoint
+from checkpoint import small_weights, write_checkpoint
 from data import HELD_OUT_SEED, TRAINING_SEED, Batch, batch_of, draw, mirror, normalize, patch_traits
+from from_gguf import load_from_gguf
 from scenes import Thing
 from small_model import Trainee, exact
-from vocabulary import Rows, answer_ids, prompt_ids, qformer_ids
+from vocabulary import LANGUAGES, Language, Rows, Vocabularies, qformer_ids
 
 SEED = 4
 FAMILY_WEIGHTS = {"what": 1.0, "colour": 1.0, "count": 1.5, "where": 1.0, "yes/no": 1.5, "describe": 1.5}
@@ -43,33 +45,33 @@ class World:
                 pictures[k], things[k] = pictures[k].flip(1), mirror(things[k])
         return pictures, things
 
-    def batch(self, pictures: int, questions: int, llama: Rows, bert: Rows) -> Batch:
+    def batch(self, pictures: int, questions: int, vocabularies: Vocabularies) -> Batch:
         images, things = self.visit(pictures)
         asked = []
         for k in range(pictures):
             wanted = self.rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()), k=questions)
             asked += [(k, question) for family in wanted if (question := scenes.ask(things[k], self.rng, family))]
-        return batch_of(images, things, asked, llama, bert)
+        return batch_of(images, things, asked, vocabularies)
 
 
-def rows_in_use(samples: int) -> tuple[Rows, Rows]:
+def rows_in_use(language: Language, samples: int) -> Vocabularies:
     """The ids that occur in many questions and answers."""
     rng = random.Random(0)
-    llama, bert = {1, 2}, set()
+    words, bert = {language.start} - {None}, set()
     for _ in range(samples):
         things = scenes.make_scene(rng)
         for family in scenes.FAMILIES:
             if question := scenes.ask(things, rng, family):
-                llama.update(prompt_ids(question.text), answer_ids(question.answer))
+                words.update(language.prompt_ids(question.text), language.answer_ids(question.answer))
                 bert.update(qformer_ids(question.text))
-    return Rows(llama), Rows(bert)
+    return Vocabularies(language, Rows(words), Rows(bert))
 
 
-def held_out(pictures: int, llama: Rows, bert: Rows) -> tuple[Batch, list[str]]:
+def held_out(pictures: int, vocabularies: Vocabularies) -> tuple[Batch, list[str]]:
     drawn = [scenes.example(seed) for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + pictures)]
     _, images = draw(range(HELD_OUT_SEED, HELD_OUT_SEED + pictures))
     asked = [(k, question) for k, (_, _, questions) in enumerate(drawn) for question in questions]
-    return batch_of(images, [things for things, _, _ in drawn], asked, llama, bert), [question.family for _, question in asked]
+    return batch_of(images, [things for things, _, _ in drawn], asked, vocabularies), [question.family for _, question in asked]
 
 
 @torch.no_grad()
@@ -128,13 +130,13 @@ def learn_to_see(trainee: Trainee, world: World, args: argparse.Namespace) -> No
             print(f"see {k + 1}/{args.see_steps} patch loss {loss.item():.4f} ({time.time() - began:.0f} s)", flush=True)
 
 
-def learn_to_answer(trainee: Trainee, world: World, rows: tuple[Rows, Rows], args: argparse.Namespace, check: tuple[Batch, list[str]] | None) -> None:
+def learn_to_answer(trainee: Trainee, world: World, vocabularies: Vocabularies, args: argparse.Namespace, check: tuple[Batch, list[str]] | None) -> None:
     optimizer, began, sums = optimizer_for(trainee, args.rate), time.time(), {}
     for k in range(args.steps):
         progress = k / args.steps
         trainee.model.vision_model.requires_grad_(progress >= args.frozen)
         with torch.autocast("cpu", torch.bfloat16, enabled=progress < args.exact):
-            losses = trainee(world.batch(args.pictures, args.questions, *rows))
+            losses = trainee(world.batch(args.pictures, args.questions, vocabularies))
         helper = 0.5 * (1 - progress)  # fades, so that the end is about the answers alone
         loss = losses["text"] + helper * (losses["patch"] + losses["answer"] + 0.3 * losses["slot"])
         step(trainee, optimizer, loss, args.rate * rate_at(progress, 0.03, args.decay))
@@ -147,7 +149,15 @@ def learn_to_answer(trainee: Trainee, world: World, rows: tuple[Rows, Rows], arg
         if (k + 1) % args.check == 0 or k + 1 == args.steps:
             print(report(trainee, *check), flush=True)
             torch.save(trainee.state_dict(), args.folder / "trainee.pt")
-            write_checkpoint(trainee.model, *rows, args.folder)
+            write_checkpoint(trainee.model, vocabularies, args.folder)
+
+
+def inherit(trainee: Trainee, folder: Path, bert: Rows) -> None:
+    """Vision encoder and Q-Former of a finished model."""
+    left = trainee.model.load_state_dict(small_weights(load_from_gguf(folder).state_dict(), bert), strict=False)
+    strangers = [name for name in left.missing_keys if not name.startswith(("language_model.", "language_projection."))] + left.unexpected_keys
+    if strangers:
+        raise ValueError(f"{folder} has other parts: {strangers}")
 
 
 def work(rank: int, args: argparse.Namespace, world: World, check: tuple[Batch, list[str]]) -> None:
@@ -156,20 +166,23 @@ def work(rank: int, args: argparse.Namespace, world: World, check: tuple[Batch, 
         distributed.init_process_group("gloo", init_method=f"file://{args.folder}/meeting", rank=rank, world_size=args.workers)
     torch.manual_seed(SEED)  # the same start in every worker
     world.rng.seed(SEED + rank)
-    rows = rows_in_use(20000)
-    trainee = Trainee(*rows)
-    if args.start:
+    vocabularies = rows_in_use(LANGUAGES[args.language_model], 20000)
+    trainee = Trainee(vocabularies)
+    if args.start and args.start.is_dir():
+        inherit(trainee, args.start, vocabularies.bert)
+    elif args.start:
         trainee.load_state_dict(torch.load(args.start))
     else:
         learn_to_see(trainee, world, args)
         torch.save(trainee.state_dict(), args.folder / f"seen-{rank}.pt")
-    learn_to_answer(trainee, world, rows, args, check if rank == 0 else None)
+    learn_to_answer(trainee, world, vocabularies, args, check if rank == 0 else None)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--start", type=Path, help="weights of an earlier run (trainee.pt); skips the first phase")
+    parser.add_argument("--language-model", choices=LANGUAGES, default="llama")
+    parser.add_argument("--start", type=Path, help="weights of an earlier run (trainee.pt), or a folder of GGUF files (all but the language model); skips the first phase")
     parser.add_argument("--world", type=int, default=24000, help="pictures to draw")
     parser.add_argument("--see-steps", type=int, default=1200)
     parser.add_argument("--see-rate", type=float, default=2e-3)
@@ -187,9 +200,9 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     (args.folder / "meeting").unlink(missing_ok=True)
     torch.set_num_threads(1)
-    rows = rows_in_use(20000)
-    print(f"rows in use: {len(rows[0].ids)} LLaMA, {len(rows[1].ids)} BERT", flush=True)
-    world, check = World(args.world, SEED), held_out(100, *rows)
+    vocabularies = rows_in_use(LANGUAGES[args.language_model], 20000)
+    print(f"rows in use: {len(vocabularies.words.ids)} {args.language_model}, {len(vocabularies.bert.ids)} BERT", flush=True)
+    world, check = World(args.world, SEED), held_out(100, vocabularies)
     print("drawn", flush=True)
     multiprocessing.start_processes(work, (args, world, check), nprocs=args.workers, start_method="fork")
 

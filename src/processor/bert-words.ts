@@ -1,4 +1,5 @@
 import { BERT_CHARACTERS } from './bert-characters.js';
+import { codePointRanges } from './code-points.js';
 
 export interface BertTextOptions {
   readonly lowercase: boolean;
@@ -8,13 +9,7 @@ export interface BertTextOptions {
 
 /** A regular expression for a set of bert-characters.ts. */
 function pattern(set: string, suffix = ''): RegExp {
-  let point = 0;
-  const ranges = set.split(' ').map(item => {
-    const [gap, count = '1'] = item.split('.');
-    const start = point + Number.parseInt(gap as string, 36);
-    point = start + Number.parseInt(count, 36);
-    return `\\u{${start.toString(16)}}-\\u{${(point - 1).toString(16)}}`;
-  });
+  const ranges = codePointRanges(set).map(([first, last]) => `\\u{${first.toString(16)}}-\\u{${last.toString(16)}}`);
   return new RegExp(`[${ranges.join('')}]${suffix}`, 'gu');
 }
 

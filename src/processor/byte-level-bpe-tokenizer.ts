@@ -1,0 +1,123 @@
+import { TOKEN_TYPES } from '../convert/base-vocabulary.js';
+import { createError } from '../errors.js';
+import type { TokenText } from '../generation/text-stream.js';
+import type { NativeVocabulary } from '../native/addon.js';
+import { BYTE_CHARACTERS, tokenBytes } from './byte-characters.js';
+import { byteLevelWords } from './byte-level-words.js';
+import { BytePairs } from './byte-pairs.js';
+import type { EncodeOptions, LanguageTokenizer } from './language-tokenizer.js';
+
+/** What every prompt gets in front and behind; -1 = nothing. */
+export interface PromptAffixes {
+  readonly promptBosTokenId: number;
+  readonly promptEosTokenId: number;
+}
+
+const NO_TEXT: TokenText = { bytes: new Uint8Array(), isByte: false };
+const utf8 = new TextEncoder();
+
+const isSpecial = (type: number): boolean => type === TOKEN_TYPES.control || type === TOKEN_TYPES.unknown;
+
+/** Texts to find in a prompt before anything else; the longest first, because one may begin with another. */
+function matcher(texts: readonly string[]): RegExp | undefined {
+  const longestFirst = texts.filter(text => text.length > 0).sort((a, b) => b.length - a.length);
+  const escaped = longestFirst.map(text => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+  return escaped.length > 0 ? new RegExp(escaped.join('|'), 'g') : undefined;
+}
+
+/** OPT's tokenizer: byte-level BPE as transformers 4.34's `GPT2TokenizerFast` does it; the vocabulary and the rules are those of the model's file. */
+export class ByteLevelBpeTokenizer implements LanguageTokenizer {
+  readonly #vocabulary: NativeVocabulary;
+  readonly #affixes: PromptAffixes;
+  readonly #ids = new Map<string, number>();
+  readonly #pairs: BytePairs;
+  /** Token of each byte; -1 = the vocabulary has none, and HF drops the byte. */
+  readonly #byteIds: Int32Array;
+  readonly #added: RegExp | undefined;
+  readonly #addedOrSpecial: RegExp | undefined;
+  readonly #longestTokenBytes: number;
+
+  /** @throws MODEL_FILE_KEY_INVALID */
+  constructor(vocabulary: NativeVocabulary, affixes: PromptAffixes) {
+    const { tokens, types, merges } = vocabulary;
+    this.#vocabulary = vocabulary;
+    this.#affixes = affixes;
+    for (const [id, text] of tokens.entries()) if (types[id] !== TOKEN_TYPES.unused) this.#ids.set(text, id);
+    this.#byteIds = Int32Array.from(BYTE_CHARACTERS, character => this.#ids.get(character) ?? -1);
+    this.#pairs = new BytePairs(this.#ids, tokens.length, merges);
+    this.#added = matcher(tokens.filter((_, id) => types[id] === TOKEN_TYPES.userDefined));
+    this.#addedOrSpecial = matcher(tokens.filter((_, id) => this.#isAdded(id)));
+    this.#longestTokenBytes = this.#findLongest();
+    for (const id of Object.values(affixes)) this.#check(id);
+  }
+
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
+    const { promptBosTokenId, promptEosTokenId } = this.#affixes;
+    const ids = promptBosTokenId >= 0 ? [promptBosTokenId] : [];
+    let end = 0;
+    for (const match of text.matchAll((options.parseSpecial ? this.#addedOrSpecial : this.#added) ?? /$^/g)) {
+      this.#encodeText(text.slice(end, match.index), ids);
+      ids.push(this.#ids.get(match[0]) as number);
+      end = match.index + match[0].length;
+    }
+    this.#encodeText(text.slice(end), ids);
+    if (promptEosTokenId >= 0) ids.push(promptEosTokenId);
+    return Int32Array.from(ids);
+  }
+
+  tokenText(id: number): TokenText {
+    const text = this.#vocabulary.tokens[id];
+    const type = this.#vocabulary.types[id] ?? TOKEN_TYPES.unused;
+    if (text === undefined || type === TOKEN_TYPES.unused || isSpecial(type)) return NO_TEXT;
+    return { bytes: tokenBytes(text), isByte: false };
+  }
+
+  leastTokens(text: string): number {
+    const affixes = Object.values(this.#affixes).filter(id => id >= 0).length;
+    // Bytes without a token are dropped: then nothing can be said.
+    if (this.#byteIds.includes(-1)) return affixes;
+    return affixes + Math.ceil(Buffer.byteLength(text) / this.#longestTokenBytes);
+  }
+
+  /** Appends the tokens of text without added ones. Each such text gets its own space in front, as in HF. */
+  #encodeText(text: string, ids: number[]): void {
+    if (text === '') return;
+    const spaced = this.#vocabulary.addSpacePrefix && !text.startsWith(' ') ? ` ${text}` : text;
+    for (const word of byteLevelWords(spaced)) {
+      this.#pairs.merge(this.#bytesOf(word), ids);
+    }
+  }
+
+  /** A token for each byte that has one. */
+  #bytesOf(word: string): Int32Array {
+    const bytes = utf8.encode(word);
+    const ids = new Int32Array(bytes.length);
+    let count = 0;
+    for (const byte of bytes) {
+      const id = this.#byteIds[byte] as number;
+      if (id >= 0) ids[count++] = id;
+    }
+    return ids.subarray(0, count);
+  }
+
+  #isAdded(id: number): boolean {
+    const type = this.#vocabulary.types[id] as number;
+    return type === TOKEN_TYPES.userDefined || isSpecial(type);
+  }
+
+  /** Most bytes of text that one token takes. */
+  #findLongest(): number {
+    const lengths = this.#vocabulary.tokens.map((text, id) =>
+      this.#isAdded(id) ? Buffer.byteLength(text) : this.tokenText(id).bytes.length,
+    );
+    return lengths.reduce((longest, length) => Math.max(longest, length), 1);
+  }
+
+  #check(id: number): void {
+    if (id < this.#vocabulary.tokens.length) return;
+    throw createError(
+      'MODEL_FILE_KEY_INVALID',
+      `instructblip.text: prompts would begin or end with token ${id}, but the vocabulary has ${this.#vocabulary.tokens.length}`,
+    );
+  }
+}

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkpointShapes, type NamedShape } from './checkpoint-shapes.js';
+import { checkpointShapes, type NamedShape, type TextSizes } from './checkpoint-shapes.js';
 import { randomNumbers } from './random.js';
 import { type Dtype, safetensors, type TestTensor } from './safetensors.js';
 
@@ -36,31 +36,39 @@ const VISION = { hidden: 48, feedForward: 80, layers: 2, heads: 3, image: 28, pa
 const QFORMER = { vocabulary: 40, hidden: 32, feedForward: 56, layers: 3, heads: 2, positions: 24 };
 const QUERIES = 5;
 
-export function configJson(sizes: TinySizes): Record<string, unknown> {
-  return {
-    model_type: 'instructblip',
-    num_query_tokens: QUERIES,
-    ...(sizes.imageTokenId === undefined ? {} : { image_token_index: sizes.imageTokenId }),
-    vision_config: {
-      hidden_size: VISION.hidden,
-      intermediate_size: VISION.feedForward,
-      num_hidden_layers: VISION.layers,
-      num_attention_heads: VISION.heads,
-      image_size: VISION.image,
-      patch_size: VISION.patch,
-      layer_norm_eps: 2e-6,
-      qkv_bias: sizes.qkvBias,
-    },
-    qformer_config: {
-      vocab_size: QFORMER.vocabulary,
-      hidden_size: QFORMER.hidden,
-      intermediate_size: QFORMER.feedForward,
-      num_hidden_layers: QFORMER.layers,
-      num_attention_heads: QFORMER.heads,
-      max_position_embeddings: QFORMER.positions,
-      cross_attention_frequency: 2,
-    },
-    text_config: {
+/** `config.json` around a language model. */
+export const aroundText = (
+  text: Record<string, unknown> | undefined,
+  { qkvBias, imageTokenId }: Pick<TinySizes, 'qkvBias' | 'imageTokenId'>,
+): Record<string, unknown> => ({
+  model_type: 'instructblip',
+  num_query_tokens: QUERIES,
+  ...(imageTokenId === undefined ? {} : { image_token_index: imageTokenId }),
+  vision_config: {
+    hidden_size: VISION.hidden,
+    intermediate_size: VISION.feedForward,
+    num_hidden_layers: VISION.layers,
+    num_attention_heads: VISION.heads,
+    image_size: VISION.image,
+    patch_size: VISION.patch,
+    layer_norm_eps: 2e-6,
+    qkv_bias: qkvBias,
+  },
+  qformer_config: {
+    vocab_size: QFORMER.vocabulary,
+    hidden_size: QFORMER.hidden,
+    intermediate_size: QFORMER.feedForward,
+    num_hidden_layers: QFORMER.layers,
+    num_attention_heads: QFORMER.heads,
+    max_position_embeddings: QFORMER.positions,
+    cross_attention_frequency: 2,
+  },
+  ...(text && { text_config: text }),
+});
+
+export const configJson = (sizes: TinySizes): Record<string, unknown> =>
+  aroundText(
+    {
       model_type: 'llama',
       vocab_size: sizes.vocabulary,
       hidden_size: sizes.hidden,
@@ -75,22 +83,25 @@ export function configJson(sizes: TinySizes): Record<string, unknown> {
       eos_token_id: 1,
       pad_token_id: 300,
     },
-  };
-}
+    sizes,
+  );
 
 /** Names and shapes of all tensors, as HF has them. */
-export const tinyShapes = (sizes: TinySizes): NamedShape[] =>
+export const tinyShapes = (text: TextSizes, qkvBias = true): NamedShape[] =>
   checkpointShapes({
-    vision: { ...VISION, qkvBias: sizes.qkvBias },
+    vision: { ...VISION, qkvBias },
     qformer: { ...QFORMER, crossAttentionFrequency: 2, queries: QUERIES },
-    text: sizes,
+    text,
   });
 
 /** Tensors of a checkpoint by HF name. Values are multiples of 1/64: F32, F16 and BF16 hold them exactly. */
-export function tinyTensors(sizes: TinySizes, seed = 1): Map<string, TestTensor> {
+export const tinyTensors = (sizes: TinySizes, seed = 1): Map<string, TestTensor> =>
+  randomTensors(tinyShapes(sizes, sizes.qkvBias), seed);
+
+export function randomTensors(shapes: readonly NamedShape[], seed = 1): Map<string, TestTensor> {
   const random = randomNumbers(seed);
   return new Map(
-    tinyShapes(sizes).map(([name, shape]) => {
+    shapes.map(([name, shape]) => {
       const size = shape.reduce((product, length) => product * length, 1);
       return [name, { shape, values: Float32Array.from({ length: size }, () => Math.round(random() * 63) / 64) }];
     }),
@@ -171,15 +182,26 @@ export interface CheckpointFilesOptions {
 
 export const json = (value: unknown): string => JSON.stringify(value, null, 1);
 
+/** A temporary folder with these files, and those that no language model changes: pictures and the Q-Former's tokenizer. */
+export function writeFolder(files: Readonly<Record<string, string | Buffer>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'instructblip-checkpoint-'));
+  mkdirSync(join(folder, 'qformer_tokenizer'));
+  const all = {
+    'preprocessor_config.json': json({ size: { height: 28, width: 28 }, image_mean: [0.5, 0.25, 0.125] }),
+    'qformer_tokenizer/vocab.txt': `${QFORMER_WORDS.join('\n')}\n`,
+    'qformer_tokenizer/tokenizer_config.json': json({ do_lower_case: true, bos_token: '[DEC]' }),
+    'qformer_tokenizer/added_tokens.json': json({ '[DEC]': 10 }),
+    ...files,
+  };
+  for (const [name, content] of Object.entries(all)) writeFileSync(join(folder, name), content);
+  return folder;
+}
+
 /** A hub-layout folder with a random checkpoint of tiny sizes, both tokenizer sources, and everything that the converter reads. */
 export function makeCheckpoint(options: CheckpointFilesOptions = {}): string {
   const sizes = { ...TINY, ...options.sizes };
-  const folder = mkdtempSync(join(tmpdir(), 'instructblip-checkpoint-'));
-  const qformer = join(folder, 'qformer_tokenizer');
-  mkdirSync(qformer);
-  const files: Record<string, string | Buffer> = {
+  const folder = writeFolder({
     'config.json': json(configJson(sizes)),
-    'preprocessor_config.json': json({ size: { height: 28, width: 28 }, image_mean: [0.5, 0.25, 0.125] }),
     'tokenizer.model': sentencePieceModel(),
     'tokenizer.json': json(tokenizerJson()),
     'tokenizer_config.json': json({
@@ -190,11 +212,7 @@ export function makeCheckpoint(options: CheckpointFilesOptions = {}): string {
     }),
     'special_tokens_map.json': json({ bos_token: '</s>', eos_token: '</s>', unk_token: '</s>', pad_token: '[PAD]' }),
     'added_tokens.json': json({ '[PAD]': 300, '<image>': 301 }),
-    'qformer_tokenizer/vocab.txt': `${QFORMER_WORDS.join('\n')}\n`,
-    'qformer_tokenizer/tokenizer_config.json': json({ do_lower_case: true, bos_token: '[DEC]' }),
-    'qformer_tokenizer/added_tokens.json': json({ '[DEC]': 10 }),
-  };
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  });
   if (!options.withoutWeights)
     writeFileSync(
       join(folder, 'model.safetensors'),

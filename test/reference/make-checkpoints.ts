@@ -8,7 +8,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeParityCheckpoint } from '../unit/support/parity-checkpoint.js';
-import { PARITY_QUESTIONS, PARITY_RECIPES } from '../unit/support/parity-recipes.js';
+import { PARITY_RECIPES, questionsOf } from '../unit/support/parity-recipes.js';
 import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
 
 const [out] = process.argv.slice(2);
@@ -21,8 +21,11 @@ for (const [i, picture] of PARITY_PICTURES.entries())
 writeFileSync(
   join(out, 'parity.json'),
   JSON.stringify({
-    checkpoints: PARITY_RECIPES.map(({ name, seed }) => ({ name, seed })),
+    checkpoints: PARITY_RECIPES.map(recipe => ({
+      name: recipe.name,
+      seed: recipe.seed,
+      questions: questionsOf(recipe),
+    })),
     pictures: PARITY_PICTURES,
-    questions: PARITY_QUESTIONS,
   }),
 );

@@ -1,7 +1,7 @@
 """What transformers 4.34 computes, stage by stage, for the random checkpoints and pictures of the parity tests.
 
     npx tsx test/reference/make-checkpoints.ts <dir>
-    python test/reference/stages.py <dir>               writes test/fixtures/parity/<checkpoint>.json.gz
+    python test/reference/stages.py <dir> [name …]      writes test/fixtures/parity/<checkpoint>.json.gz
 
 float32, one thread. Tensors are stored whole or, when large, as every n-th value, with the largest magnitude and the 2-norm of the whole.
 Near ties of greedy search (two best logits closer than 1e-4) are listed with the pair, never dropped; the tests want none.
@@ -20,9 +20,15 @@ import transformers
 from PIL import Image
 from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
 
+from stages_language import answer_start, forced, language_trace, largest_in_feed_forward, text_logits
+
 OUT = Path(__file__).parent.parent / "fixtures" / "parity"
 NEW_TOKENS = 24
 NEAR_TIE = 1e-4
+# Values that are stored of a picture's features, of an intermediate, of a pair's soft tokens and of its logits.
+LIMITS = {"features": 1000, "trace": 200, "pair": 200, "logits": 400}
+# The LLaMA checkpoints hold these stages at full size.
+SMALL_LIMITS = {"features": 500, "trace": 150, "pair": 80, "logits": 200, "forced": 2000}
 
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
@@ -111,50 +117,71 @@ def greedy(model, inputs) -> dict:
     return {"ids": ids, "margin": min(margins), "nearTies": [i for i, margin in enumerate(margins) if margin < NEAR_TIE]}
 
 
-def run_pair(model, processor, picture: int, image, features, question: str) -> dict:
+def run_pair(model, processor, picture: int, image, features, question: str, limits: dict) -> dict:
     inputs = processor(images=image, text=question, return_tensors="pt")
     queried = query(model, features, inputs["qformer_input_ids"]).last_hidden_state[:, : model.query_tokens.shape[1]]
-    logits = model(**inputs).logits[0, -1]
+    logits = model(**inputs, **answer_start(model)).logits[0, -1]
     return {
         "picture": picture,
         "question": question,
         "inputIds": inputs["input_ids"][0].tolist(),
         "qformerIds": inputs["qformer_input_ids"][0].tolist(),
-        "qformer": stored(queried[0], 200),
-        "softTokens": stored(model.language_projection(queried)[0], 200),
-        "logits": stored(logits, 400),
+        "qformer": stored(queried[0], limits["pair"]),
+        "softTokens": stored(model.language_projection(queried)[0], limits["pair"]),
+        "logits": stored(logits, limits["logits"]),
         **greedy(model, inputs),
+    }
+
+
+def run_trace(model, processor, image, question: str) -> dict:
+    inputs = processor(images=image, text=question, return_tensors="pt")
+    features = encode(model, inputs["pixel_values"]).last_hidden_state
+    return {**vision_trace(model, inputs["pixel_values"]), **qformer_trace(model, query(model, features, inputs["qformer_input_ids"]))}
+
+
+def run_language(model, processor, image, question: str, seed: int, limits: dict) -> dict:
+    """What only models with a graph of our own are compared in."""
+    inputs = processor(images=image, text=question, return_tensors="pt")
+    ids = inputs["input_ids"]
+    features = encode(model, inputs["pixel_values"]).last_hidden_state
+    soft_tokens = model.language_projection(query(model, features, inputs["qformer_input_ids"]).last_hidden_state[:, : model.query_tokens.shape[1]])
+    tokens, logits = forced(model, soft_tokens, ids, seed)
+    return {
+        "tensors": {name: stored(value, limits["trace"]) for name, value in language_trace(model, soft_tokens, ids).items()},
+        **({"largestInFeedForward": largest_in_feed_forward(model, soft_tokens, ids)} if answer_start(model) else {}),
+        "forced": {"tokens": tokens, "best": logits.argmax(dim=1).tolist(), "logits": stored(logits, limits["forced"])},
     }
 
 
 def run_checkpoint(folder: Path, seed: int, images: list, questions: list) -> dict:
     model = InstructBlipForConditionalGeneration.from_pretrained(folder, torch_dtype=torch.float32).eval()
     processor = InstructBlipProcessor.from_pretrained(folder)
-    pictures, pairs, trace = [], [], {}
+    own_graph = model.config.text_config.model_type != "llama"
+    limits = SMALL_LIMITS if own_graph else LIMITS
+    pictures, pairs = [], []
     for i, image in enumerate(images):
         pixels = processor(images=image, text="", return_tensors="pt")["pixel_values"]
         features = encode(model, pixels).last_hidden_state
         pictures.append({
             "rgbSha256": sha256(image.tobytes()),
             "pixelsSha256": sha256(pixels.numpy().astype("<f4").tobytes()),
-            "features": stored(features[0], 1000),
+            "features": stored(features[0], limits["features"]),
         })
-        pairs += [run_pair(model, processor, i, image, features, question) for question in questions]
-        if i == 1:
-            ids = processor(images=image, text=questions[0], return_tensors="pt")["qformer_input_ids"]
-            trace = {**vision_trace(model, pixels), **qformer_trace(model, query(model, features, ids))}
+        pairs += [run_pair(model, processor, i, image, features, question, limits) for question in questions]
+    trace = run_trace(model, processor, images[1], questions[0])
     texts = []
     for question in questions:
         ids = processor(images=images[0], text=question, return_tensors="pt")["input_ids"]
-        texts.append({"inputIds": ids[0].tolist(), "logits": stored(model.language_model(ids).logits[0, -1], 400)})
+        texts.append({"inputIds": ids[0].tolist(), "logits": stored(text_logits(model, ids), limits["logits"])})
     return {
         "made by": f"test/reference/stages.py; transformers {transformers.__version__}, torch {torch.__version__}, Pillow {PIL.__version__}",
         "seed": seed,
         "weightsSha256": weights_checksum(folder),
         "pictures": pictures,
-        "trace": {"picture": 1, "question": questions[0], "tensors": {name: stored(value, 200) for name, value in trace.items()}},
+        "trace": {"picture": 1, "question": questions[0], "tensors": {name: stored(value, limits["trace"]) for name, value in trace.items()}},
         "pairs": pairs,
         "texts": texts,
+        **({"language": run_language(model, processor, images[1], questions[0], seed, limits)} if own_graph else {}),
     }
 
 
@@ -170,20 +197,25 @@ def report(name: str, result: dict, size: int) -> None:
     stops = sum(len(pair["ids"]) < NEW_TOKENS for pair in pairs)
     variety = sum(len(set(pair["ids"])) for pair in pairs) / len(pairs)
     print(f"{name}: {size} bytes, {len(pairs)} pairs, {len(answers)} different answers of {variety:.1f} different ids, {stops} stopped, "
-          f"smallest margin {min(pair['margin'] for pair in pairs):.2g}, near ties {ties}, largest logit {pairs[0]['logits']['largest']:.3g}")
+          f"smallest margin {min(pair['margin'] for pair in pairs):.2g}, near ties {ties}, largest logit {pairs[0]['logits']['largest']:.3g}"
+          + (f", largest in feed-forward {result['language']['largestInFeedForward']:.3g}" if "largestInFeedForward" in result.get("language", {}) else ""))
 
 
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("names", nargs="*", help="checkpoints; none: all")
+    arguments = parser.parse_args()
+    folder = arguments.folder
     plan = json.loads((folder / "parity.json").read_text())
     images = read_images(folder, plan["pictures"])
     OUT.mkdir(parents=True, exist_ok=True)
     for checkpoint in plan["checkpoints"]:
         name = checkpoint["name"]
-        result = run_checkpoint(folder / name, checkpoint["seed"], images, plan["questions"])
+        if arguments.names and name not in arguments.names:
+            continue
+        result = run_checkpoint(folder / name, checkpoint["seed"], images, checkpoint["questions"])
         path = OUT / f"{name}.json.gz"
         with gzip.GzipFile(path, "wb", mtime=0) as file:
             file.write(json.dumps(result, separators=(",", ":")).encode())

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
 /** `tokenizer.json` of a SentencePiece Unigram tokenizer, as T5TokenizerFast saves it. */
@@ -21,7 +20,7 @@ export interface UnigramTokenizerJson {
 
 /** Flan-T5's own: 32,100 pieces. */
 export const realUnigramTokenizer = (): UnigramTokenizerJson =>
-  JSON.parse(gunzipSync(readFileSync(join(__dirname, '../../fixtures/vocab/t5-tokenizer.json.gz'))).toString('utf8'));
+  JSON.parse(gunzipSync(readFileSync('test/fixtures/vocab/t5-tokenizer.json.gz')).toString('utf8'));
 
 // ▁ is a space. The likelier a piece, the earlier.
 const WORDS = `▁ the a of is in what this to and picture image it how many are there on man cat dog one two red blue green white black yes no who where why does do can you

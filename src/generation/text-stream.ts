@@ -1,7 +1,8 @@
 /**
  * Token bytes → pieces of text that join exactly to the answer, which is what HF gives as
  * `batch_decode(tokens, skip_special_tokens=True)[0].strip()`, cut before a stop string. Held back until it is certain:
- * a run of byte tokens (HF turns a run that is not valid UTF-8 into one U+FFFD per byte), a possible beginning of a stop string, white space at the end.
+ * a character of which bytes are missing, a run of byte tokens (HF turns a run that is not valid UTF-8 into one U+FFFD per byte), a possible beginning
+ * of a stop string, white space at the end.
  */
 
 /** How a token appears in text. */
@@ -18,7 +19,6 @@ const LEADING_SPACE = new RegExp(`^${SPACE}+`);
 const TRAILING_SPACE = new RegExp(`${SPACE}+$`);
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const lenient = new TextDecoder('utf-8', { ignoreBOM: true });
 
 function decodeValid(bytes: readonly number[]): string | null {
   try {
@@ -30,6 +30,8 @@ function decodeValid(bytes: readonly number[]): string | null {
 
 export class TextStream {
   readonly #stopStrings: readonly string[];
+  /** Keeps the beginning of a character whose other bytes come with the next token (byte-level BPE cuts anywhere). */
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   /** Decoded, not yet released. */
   #held = '';
   /** Bytes of the byte tokens since the last other token. */
@@ -52,7 +54,7 @@ export class TextStream {
     if (token.isByte) this.#run.push(...token.bytes);
     else {
       this.#endRun();
-      this.#held += lenient.decode(token.bytes);
+      this.#held += this.#decoder.decode(token.bytes, { stream: true });
     }
     // A run that is valid so far may contain a stop string already, most often a line feed.
     const soFar = this.#held + (this.#run.length > 0 ? (decodeValid(this.#run) ?? '') : '');
@@ -68,7 +70,9 @@ export class TextStream {
 
   /** The rest, when no token follows. */
   finish(): string {
+    if (this.#stopped) return '';
     this.#endRun();
+    this.#held += this.#decoder.decode();
     return this.#releaseAll();
   }
 

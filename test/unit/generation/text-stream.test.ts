@@ -54,6 +54,14 @@ describe('TextStream', () => {
     expect(run([piece('a'), piece(' '), byte(10), piece('b')]).pieces).toEqual(['a', '', '', ' \nb', '']);
   });
 
+  it('joins characters that tokens cut, as HF decodes the bytes of all tokens together', () => {
+    const cut = (...tokens: number[][]) => tokens.map(bytes => ({ bytes: Uint8Array.from(bytes), isByte: false }));
+    expect(run(cut([0x61, 0xf0, 0x9f], [], [0x99, 0x82, 0x62])).pieces).toEqual(['a', '', '🙂b', '']);
+    expect(run(cut([0xf0, 0x9f, 0x99], [0x61])).pieces).toEqual(['', '\ufffda', '']);
+    expect(run(cut([0x61, 0xe2, 0x80])).pieces).toEqual(['a', '\ufffd']);
+    expect(run(cut([0x61, 0x23, 0xe2, 0x80]), ['#']).pieces).toEqual(['a', '']);
+  });
+
   it('ends before a stop string, wherever token boundaries are', () => {
     for (const split of [['one###two'], ['one', '###', 'two'], ['one#', '#', '#two'], ['o', 'ne##', '#']]) {
       const { pieces, stopped } = run(split.map(piece), ['###']);

@@ -3,6 +3,8 @@
 #include <array>
 #include <vector>
 
+#include "convert.h"
+
 namespace instructblip {
 namespace {
 
@@ -56,6 +58,9 @@ void add_text_facts(Napi::Object& info, const TextFacts& text) {
     info.Set("name", text.name);
     info.Set("languageModel", text.model_type);
     info.Set("promptBosTokenId", text.prompt_bos_token_id);
+    info.Set("promptEosTokenId", text.prompt_eos_token_id);
+    info.Set("decoderStartTokenId", text.decoder_start_token_id);
+    info.Set("cleanUpTokenizationSpaces", text.clean_up_tokenization_spaces);
     info.Set("bosTokenId", text.bos_token_id);
     info.Set("eosTokenIds", from_ids(info.Env(), text.eos_token_ids));
     info.Set("padTokenId", text.pad_token_id);
@@ -65,19 +70,35 @@ void add_text_facts(Napi::Object& info, const TextFacts& text) {
 }  // namespace
 
 Napi::Object from_model_info(Napi::Env env, const InstructBlip& model) {
-    const LanguageModel& language_model = model.language_model();
+    const LanguageModelFile& file = model.facts().language_model;
+    const EngineTokenizer* const tokenizer = model.language_model().tokenizer();
     Napi::Object info = Napi::Object::New(env);
     info.Set("device", model.device_name());
     add_image_facts(info, model.facts());
     add_qformer_facts(info, model.facts());
     add_text_facts(info, model.facts().text);
-    info.Set("languageHiddenSize", language_model.embedding_length());
-    info.Set("vocabularySize", language_model.vocabulary_size());
-    info.Set("contextSize", language_model.context_size());
-    info.Set("trainingContextSize", language_model.training_context_size());
-    info.Set("longestTokenBytes", language_model.longest_token());
-    info.Set("vocabularyEosTokenId", language_model.eos_token());
+    info.Set("languageHiddenSize", number(file.embedding_length));
+    info.Set("vocabularySize", number(file.vocabulary_size));
+    info.Set("maxPositions", number(file.max_positions));
+    info.Set("vocabularyEosTokenId", file.eos_token);
+    info.Set("contextSize", model.language_model().context_size());
+    info.Set("longestTokenBytes", tokenizer == nullptr ? 0 : tokenizer->longest_token());
     return info;
+}
+
+Napi::Value from_vocabulary(Napi::Env env, const std::optional<Vocabulary>& vocabulary) {
+    if (!vocabulary) return env.Null();
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("kind", vocabulary->kind);
+    object.Set("tokens", from_strings(env, vocabulary->tokens));
+    object.Set("scores", from_floats(env, vocabulary->scores));
+    object.Set("types", from_ints(env, vocabulary->types));
+    object.Set("charsmap", from_bytes(env, vocabulary->charsmap.data(), vocabulary->charsmap.size()));
+    object.Set("merges", from_strings(env, vocabulary->merges));
+    object.Set("addSpacePrefix", vocabulary->add_space_prefix);
+    object.Set("removeExtraWhitespaces", vocabulary->remove_extra_whitespaces);
+    object.Set("unkTokenId", vocabulary->unk_token);
+    return object;
 }
 
 }  // namespace instructblip

@@ -1,6 +1,7 @@
 #include "model-object.h"
 
 #include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -17,12 +18,13 @@ namespace {
 
 constexpr int64_t largest_int = std::numeric_limits<int32_t>::max();
 
-ggml_type to_cache_type(const Napi::Value& value) {
+std::optional<ggml_type> to_cache_type(const Napi::Value& value) {
     const std::string name = to_string(value, "kvCacheType");
+    if (name == "auto") return {};
     if (name == "f32") return GGML_TYPE_F32;
     if (name == "f16") return GGML_TYPE_F16;
     if (name == "q8_0") return GGML_TYPE_Q8_0;
-    throw ModelError("OPTION_INVALID", "kvCacheType must be 'f32', 'f16' or 'q8_0', not '" + name + "'");
+    throw ModelError("OPTION_INVALID", "kvCacheType must be 'auto', 'f32', 'f16' or 'q8_0', not '" + name + "'");
 }
 
 Napi::Object to_object(const Napi::Value& value, const std::string& name) {
@@ -57,6 +59,29 @@ Napi::Value from_trace(Napi::Env env, const Trace& trace) {
         result.Set(name, object);
     }
     return result;
+}
+
+const EngineTokenizer& require_tokenizer(const InstructBlip& model) {
+    if (const EngineTokenizer* const tokenizer = model.language_model().tokenizer()) return *tokenizer;
+    throw ModelError("OPTION_UNSUPPORTED", "the tokenizer of this language model is not the engine's");
+}
+
+// Runs what leads up to the named intermediates.
+void run_traced(InstructBlip& model, const std::string& stage, const std::vector<float>& input,
+                const std::vector<int32_t>& ids, const CancelToken& cancel, Trace& trace) {
+    if (stage == "vision") {
+        model.encode_image(input, cancel, &trace);
+    } else if (stage == "qformer") {
+        model.query_image(model.encode_image(input, cancel), ids, cancel, &trace);
+    } else {
+        Prompt prompt{input, ids, {}};
+        const int32_t start = model.facts().text.decoder_start_token_id;
+        if (start >= 0) prompt.answer_start.push_back(start);
+        std::vector<float> logits;
+        const int32_t cells = model.language_model().context_size();
+        model.language_model().create_session(cells, 1)->prefill(prompt, cancel, logits, &trace);
+    }
+    trace.require_complete();
 }
 
 }  // namespace
@@ -106,13 +131,14 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
     });
 }
 
-// The object, with `info` and `qformerVocabulary`.
+// The object, with `info`, `qformerVocabulary` and `languageVocabulary`.
 Napi::Object ModelObject::described() {
     const Napi::Env env = Env();
     host_->loaded = true;
     Napi::Object self = Value();
     self.Set("info", from_model_info(env, *host_->model));
     self.Set("qformerVocabulary", from_strings(env, host_->model->facts().processor.tokens));
+    self.Set("languageVocabulary", from_vocabulary(env, host_->model->facts().language_model.vocabulary));
     return self;
 }
 
@@ -127,7 +153,7 @@ Napi::Value ModelObject::tokenize(const Napi::CallbackInfo& info) {
         const Napi::Object options = to_object(info[1], "options");
         const bool add_bos = to_bool(options.Get("addBos"), "addBos");
         const bool parse_special = to_bool(options.Get("parseSpecial"), "parseSpecial");
-        std::vector<int32_t> ids = model.language_model().tokenize(text, parse_special);
+        std::vector<int32_t> ids = require_tokenizer(model).tokenize(text, parse_special);
         const int32_t bos = model.facts().text.prompt_bos_token_id;
         if (add_bos && bos >= 0) ids.insert(ids.begin(), bos);
         return from_ints(info.Env(), ids);
@@ -137,7 +163,7 @@ Napi::Value ModelObject::tokenize(const Napi::CallbackInfo& info) {
 Napi::Value ModelObject::token_bytes(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
         const auto token = static_cast<int32_t>(to_integer(info[0], "token", 0, largest_int));
-        const std::string bytes = host_->require().language_model().token_bytes(token, to_bool(info[1], "special"));
+        const std::string bytes = require_tokenizer(host_->require()).token_bytes(token, to_bool(info[1], "special"));
         return from_bytes(info.Env(), bytes.data(), bytes.size());
     });
 }
@@ -176,17 +202,15 @@ Napi::Value ModelObject::trace(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
         host_->require();
         const std::string stage = to_string(info[0], "stage");
-        if (stage != "vision" && stage != "qformer") throw_wrong_type("stage", "'vision' or 'qformer'");
+        if (stage != "vision" && stage != "qformer" && stage != "language") {
+            throw_wrong_type("stage", "'vision', 'qformer' or 'language'");
+        }
         const std::vector<std::string> names = to_strings(info[1], "names");
         auto work = [host = host_, stage, names = std::set<std::string>(names.begin(), names.end()),
-                     pixels = to_floats(info[2], "pixels"),
+                     input = to_floats(info[2], "input"),
                      ids = to_ints(info[3], "ids")](const CancelToken& cancel, const Progress&) -> Settle {
             const auto trace = std::make_shared<Trace>(names);
-            const bool vision = stage == "vision";
-            const std::vector<float> features =
-                host->model->encode_image(pixels, cancel, vision ? trace.get() : nullptr);
-            if (!vision) host->model->query_image(features, ids, cancel, trace.get());
-            trace->require_complete();
+            run_traced(*host->model, stage, input, ids, cancel, *trace);
             return [trace](Napi::Env env) { return from_trace(env, *trace); };
         };
         const CallScope scope{host_.get(), Value(), nullptr, {}};

@@ -45,13 +45,14 @@ CallScope SessionObject::scope_of(const Napi::Value& cancel) {
 Napi::Value SessionObject::prefill(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
         require_open();
-        auto work = [session = session_, soft_tokens = to_floats(info[0], "softTokens"),
-                     tokens = to_ints(info[1], "tokens")](const CancelToken& cancel, const Progress&) -> Settle {
+        Prompt prompt{to_floats(info[0], "softTokens"), to_ints(info[1], "tokens"), to_ints(info[2], "answerStart")};
+        auto work = [session = session_, prompt = std::move(prompt)](const CancelToken& cancel,
+                                                                     const Progress&) -> Settle {
             std::vector<float> logits;
-            session->session->prefill(soft_tokens, tokens, cancel, logits);
+            session->session->prefill(prompt, cancel, logits);
             return settle_floats(std::move(logits));
         };
-        return Environment::of(info.Env()).call(*host_->queue, scope_of(info[2]), std::move(work));
+        return Environment::of(info.Env()).call(*host_->queue, scope_of(info[3]), std::move(work));
     });
 }
 

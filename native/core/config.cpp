@@ -3,34 +3,22 @@
 #include <algorithm>
 #include <limits>
 
+#include "config-limits.h"
 #include "error.h"
 
 namespace instructblip {
 namespace {
 
-// Upper bounds, several times those of any InstructBLIP: products of them stay far below 2^63, and what a file can make
-// us allocate stays bounded.
 constexpr int64_t largest_image = 4096;
 constexpr int64_t most_tokens = 16384;  // of a picture
-constexpr int64_t largest_hidden = 32768;
-constexpr int64_t largest_intermediate = 4 * largest_hidden;
-constexpr int64_t most_layers = 256;
-constexpr int64_t most_heads = 256;
 constexpr int64_t most_positions = 16384;
 constexpr int64_t most_queries = 4096;
-constexpr int64_t largest_vocabulary = 1 << 24;
 constexpr int64_t largest_score_bytes = int64_t{4} << 30;
 constexpr int64_t bicubic = 3;  // of Pillow's filters
 constexpr int64_t largest_id = std::numeric_limits<int32_t>::max();
 
 [[noreturn]] void throw_unsupported(const GgufFile& file, const std::string& problem) {
     throw ModelError("MODEL_FILE_UNSUPPORTED", "model file " + file.path() + " is not supported: " + problem);
-}
-
-float read_epsilon(const GgufFile& file, const std::string& key) {
-    const auto eps = static_cast<float>(file.require_number(key));
-    if (!(eps > 0 && eps <= 1)) file.throw_key_invalid(key, "a number above 0, at most 1");
-    return eps;
 }
 
 void require_text(const GgufFile& file, const std::string& key, const std::string& expected,
@@ -45,7 +33,7 @@ void require_gelu(const GgufFile& file, const std::string& key) {
 }
 
 int64_t read_heads(const GgufFile& file, const std::string& key, int64_t hidden_size) {
-    const int64_t heads = file.require_integer(key, 1, most_heads);
+    const int64_t heads = file.require_integer(key, 1, limits::heads);
     if (hidden_size % heads != 0) {
         file.throw_key_invalid(
             key, "a divisor of the hidden size " + std::to_string(hidden_size) + ", not " + std::to_string(heads));
@@ -93,6 +81,12 @@ void read_tokenizer(const GgufFile& file, const QFormerConfig& qformer, Processo
 
 }  // namespace
 
+float require_epsilon(const GgufFile& file, const std::string& key) {
+    const auto eps = static_cast<float>(file.require_number(key));
+    if (!(eps > 0 && eps <= 1)) file.throw_key_invalid(key, "a number above 0, at most 1");
+    return eps;
+}
+
 VisionConfig VisionConfig::read(const GgufFile& file) {
     require_text(file, "general.architecture", "clip",
                  "It should be the mmproj-*.gguf that `instructblip convert` wrote; are the two files swapped?");
@@ -108,13 +102,13 @@ VisionConfig VisionConfig::read(const GgufFile& file) {
         throw_unsupported(file, "a picture would be " + std::to_string(config.token_count()) + " tokens, more than " +
                                     std::to_string(most_tokens));
     }
-    config.hidden_size = file.require_integer("clip.vision.embedding_length", 1, largest_hidden);
-    config.intermediate_size = file.require_integer("clip.vision.feed_forward_length", 1, largest_intermediate);
-    config.num_hidden_layers = file.require_integer("clip.vision.block_count", 1, most_layers);
+    config.hidden_size = file.require_integer("clip.vision.embedding_length", 1, limits::hidden);
+    config.intermediate_size = file.require_integer("clip.vision.feed_forward_length", 1, limits::intermediate);
+    config.num_hidden_layers = file.require_integer("clip.vision.block_count", 1, limits::layers);
     config.num_attention_heads = read_heads(file, "clip.vision.attention.head_count", config.hidden_size);
-    config.layer_norm_eps = read_epsilon(file, "clip.vision.attention.layer_norm_epsilon");
-    config.post_layernorm_eps = read_epsilon(file, "instructblip.vision.post_layernorm_epsilon");
-    config.projection_size = file.require_integer("clip.vision.projection_dim", 1, largest_hidden);
+    config.layer_norm_eps = require_epsilon(file, "clip.vision.attention.layer_norm_epsilon");
+    config.post_layernorm_eps = require_epsilon(file, "instructblip.vision.post_layernorm_epsilon");
+    config.projection_size = file.require_integer("clip.vision.projection_dim", 1, limits::hidden);
     limit_scores(file, "the vision encoder", config.num_attention_heads, config.token_count(), config.token_count());
     return config;
 }
@@ -123,14 +117,14 @@ QFormerConfig QFormerConfig::read(const GgufFile& file, const VisionConfig& visi
     const std::string prefix = "instructblip.qformer.";
     require_gelu(file, prefix + "hidden_act");
     QFormerConfig config{};
-    config.hidden_size = file.require_integer(prefix + "embedding_length", 1, largest_hidden);
-    config.intermediate_size = file.require_integer(prefix + "feed_forward_length", 1, largest_intermediate);
-    config.num_hidden_layers = file.require_integer(prefix + "block_count", 1, most_layers);
+    config.hidden_size = file.require_integer(prefix + "embedding_length", 1, limits::hidden);
+    config.intermediate_size = file.require_integer(prefix + "feed_forward_length", 1, limits::intermediate);
+    config.num_hidden_layers = file.require_integer(prefix + "block_count", 1, limits::layers);
     config.num_attention_heads = read_heads(file, prefix + "attention.head_count", config.hidden_size);
-    config.layer_norm_eps = read_epsilon(file, prefix + "attention.layer_norm_epsilon");
-    config.cross_attention_frequency = file.require_integer(prefix + "cross_attention_frequency", 1, most_layers);
+    config.layer_norm_eps = require_epsilon(file, prefix + "attention.layer_norm_epsilon");
+    config.cross_attention_frequency = file.require_integer(prefix + "cross_attention_frequency", 1, limits::layers);
     config.max_position_embeddings = file.require_integer(prefix + "context_length", 1, most_positions);
-    config.vocab_size = file.require_integer(prefix + "vocab_size", 1, largest_vocabulary);
+    config.vocab_size = file.require_integer(prefix + "vocab_size", 1, limits::vocabulary);
     config.num_query_tokens = file.require_integer("instructblip.query_count", 1, most_queries);
     config.text_input = file.require_bool(prefix + "text_input");
     config.encoder_hidden_size = vision.hidden_size;
@@ -168,11 +162,17 @@ TextFacts TextFacts::read(const GgufFile& file) {
     const auto read_id = [&](const std::string& key) {
         return static_cast<int32_t>(file.require_integer(key, -1, largest_id));
     };
+    // Of a key that files of the first version lack.
+    const auto read_optional_id = [&](const std::string& key) { return file.find(key) == nullptr ? -1 : read_id(key); };
     TextFacts facts{};
     facts.name = file.require_string("general.name");
     facts.model_type = file.require_string(prefix + "model_type");
-    facts.vocab_size = file.require_integer(prefix + "vocab_size", 1, largest_vocabulary);
+    facts.vocab_size = file.require_integer(prefix + "vocab_size", 1, limits::vocabulary);
     facts.prompt_bos_token_id = read_id(prefix + "prompt_bos_token_id");
+    facts.prompt_eos_token_id = read_optional_id(prefix + "prompt_eos_token_id");
+    facts.decoder_start_token_id = read_optional_id(prefix + "decoder_start_token_id");
+    const std::string clean_up_key = prefix + "clean_up_tokenization_spaces";
+    facts.clean_up_tokenization_spaces = file.find(clean_up_key) != nullptr && file.require_bool(clean_up_key);
     facts.bos_token_id = read_id(prefix + "bos_token_id");
     facts.pad_token_id = read_id(prefix + "pad_token_id");
     for (const int64_t id : file.require_integers(prefix + "eos_token_ids", 0, largest_id)) {

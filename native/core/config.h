@@ -79,9 +79,12 @@ struct ProcessorFacts {
 // What the mmproj file says about its language model. -1 = none.
 struct TextFacts {
     std::string name;        // general.name
-    std::string model_type;  // `llama`
+    std::string model_type;  // `llama`, `t5`, `opt`
     int64_t vocab_size;
-    int32_t prompt_bos_token_id;
+    int32_t prompt_bos_token_id;     // in front of a prompt
+    int32_t prompt_eos_token_id;     // behind it
+    int32_t decoder_start_token_id;  // of an encoder-decoder
+    bool clean_up_tokenization_spaces;
     int32_t bos_token_id;
     int32_t pad_token_id;
     std::vector<int32_t> eos_token_ids;

@@ -49,7 +49,7 @@ ModelFacts InstructBlip::Files::read() const {
     const VisionConfig vision_config = VisionConfig::read(*vision);
     const QFormerConfig qformer_config = QFormerConfig::read(*vision, vision_config);
     ModelFacts facts{vision_config, qformer_config, ProcessorFacts::read(*vision, vision_config, qformer_config),
-                     TextFacts::read(*vision), check_llama(*language_model)};
+                     TextFacts::read(*vision), LanguageModelFile::read(language_model)};
     VisionEncoder::check(*vision, facts.vision);
     QFormer::check(*vision, facts.qformer);
     check_pair(facts);
@@ -57,24 +57,34 @@ ModelFacts InstructBlip::Files::read() const {
 }
 
 void InstructBlip::Files::check_pair(const ModelFacts& facts) const {
+    const TextFacts& text = facts.text;
+    const LanguageModelFile& found = facts.language_model;
     const auto mismatch = [&](const std::string& ours, const std::string& theirs) {
         throw ModelError("MODEL_PAIR_MISMATCH",
-                         vision->path() + " was made for a language model with " + ours + ", but " +
-                             language_model->path() + " has " + theirs +
-                             ": use the two files of one conversion, or the Vicuna of the same size");
+                         vision->path() + " was made for a language model " + ours + ", but " + language_model->path() +
+                             " is one " + theirs +
+                             ": use the two files of one conversion, or the language model of the same kind and size");
     };
-    if (facts.vision.projection_size != facts.llama.embedding_length) {
-        mismatch("hidden size " + std::to_string(facts.vision.projection_size),
-                 std::to_string(facts.llama.embedding_length));
+    if (text.model_type != found.model_type) {
+        mismatch("of type '" + text.model_type + "'", "of type '" + found.model_type + "'");
     }
-    if (std::abs(facts.text.vocab_size - facts.llama.vocabulary_size) > most_added_rows) {
-        mismatch(std::to_string(facts.text.vocab_size) + " tokens", std::to_string(facts.llama.vocabulary_size));
+    if (facts.vision.projection_size != found.embedding_length) {
+        mismatch("of hidden size " + std::to_string(facts.vision.projection_size),
+                 "of hidden size " + std::to_string(found.embedding_length));
     }
-    std::vector<int32_t> used = facts.text.eos_token_ids;
-    used.push_back(facts.text.prompt_bos_token_id);
+    const auto with_tokens = [](int64_t count) { return "with " + std::to_string(count) + " tokens"; };
+    if (std::abs(text.vocab_size - found.vocabulary_size) > most_added_rows) {
+        mismatch(with_tokens(text.vocab_size), with_tokens(found.vocabulary_size));
+    }
+    std::vector<int32_t> used = text.eos_token_ids;
+    used.insert(used.end(), {text.prompt_bos_token_id, text.prompt_eos_token_id, text.decoder_start_token_id});
     const int32_t largest = *std::max_element(used.begin(), used.end());
-    if (largest >= facts.llama.vocabulary_size) {
-        mismatch("token " + std::to_string(largest), std::to_string(facts.llama.vocabulary_size) + " tokens");
+    if (largest >= found.vocabulary_size) {
+        mismatch("with token " + std::to_string(largest), with_tokens(found.vocabulary_size));
+    }
+    if (found.model_type == "t5" && text.decoder_start_token_id < 0) {
+        vision->throw_key_invalid("instructblip.text.decoder_start_token_id",
+                                  "a token: the language model is an encoder-decoder");
     }
 }
 
@@ -92,9 +102,8 @@ InstructBlip::InstructBlip(const Files& files, const ModelOptions& options, cons
       compute_((require_engine(), options.device), options.threads),
       vision_encoder_(files.vision, facts_.vision, compute_, monitor_of("vision encoder", progress, cancel)),
       qformer_(files.vision, facts_.qformer, compute_, monitor_of("Q-Former", progress, cancel)),
-      language_model_(std::make_unique<LlamaLanguageModel>(*files.language_model, facts_.llama, compute_,
-                                                           options.language_model,
-                                                           monitor_of("language model", progress, cancel))) {}
+      language_model_(facts_.language_model.load(compute_, options.language_model,
+                                                 monitor_of("language model", progress, cancel))) {}
 
 std::vector<float> InstructBlip::encode_image(const std::vector<float>& pixels, const CancelToken& cancel,
                                               Trace* trace) {

@@ -11,8 +11,8 @@
 #include "compute.h"
 #include "config.h"
 #include "gguf-file.h"
+#include "language-model-file.h"
 #include "language-model.h"
-#include "llama-language-model.h"
 #include "qformer.h"
 #include "trace.h"
 #include "vision-encoder.h"
@@ -36,7 +36,7 @@ struct ModelFacts {
     QFormerConfig qformer;
     ProcessorFacts processor;
     TextFacts text;
-    LlamaFacts llama;
+    LanguageModelFile language_model;
 };
 
 // Progress of a load: which stage, and bytes of its weights.

@@ -1,4 +1,4 @@
-// The interface that every language model (LLaMA here, Flan-T5 and OPT as siblings) offers to the composition.
+// The interface that every language model (LLaMA, Flan-T5, OPT: siblings) offers to the composition.
 // Generation knows no model.
 #pragma once
 
@@ -8,20 +8,32 @@
 #include <vector>
 
 #include "cancel-token.h"
+#include "trace.h"
 
 namespace instructblip {
 
-// One request's state: sequences in the model's KV cache. Shapes are in PyTorch order.
+// What a sequence begins with. Shapes are in PyTorch order.
+struct Prompt {
+    std::vector<float> soft_tokens;  // [N, embedding_length], read first; may be empty
+    std::vector<int32_t> tokens;
+    // What the answer begins with. An encoder-decoder's decoder starts with it and needs at least one token
+    // (T5: decoder_start_token_id); elsewhere it follows `tokens`, and there need not be any.
+    std::vector<int32_t> answer_start;
+};
+
+// One request's state: sequences in the model's KV cache. After an error or an abort in a step the session is of no
+// more use.
 class LanguageModelSession {
   public:
     virtual ~LanguageModelSession() = default;
 
-    // Appends [soft tokens][tokens] to sequence 0 and writes the last row's logits [V].
-    // soft_tokens: [soft_count, n_embd], may be empty. After an error or an abort the session is of no more use.
-    virtual void prefill(const std::vector<float>& soft_tokens, const std::vector<int32_t>& tokens,
-                         const CancelToken& cancel, std::vector<float>& logits) = 0;
+    // Begins one more sequence, behind those that there are, and writes its last row's logits [V]. `trace`: of models
+    // with a graph of their own.
+    virtual void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits,
+                         Trace* trace = nullptr) = 0;
 
-    // One step: row i continues what was sequence parents[i] with tokens[i] and becomes sequence i. logits: [rows, V].
+    // One step: row i continues what was sequence parents[i] (none given: i) with tokens[i] and becomes sequence i.
+    // logits: [rows, V].
     virtual void decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents,
                         const CancelToken& cancel, std::vector<float>& logits) = 0;
 
@@ -30,25 +42,42 @@ class LanguageModelSession {
     virtual void release() = 0;
 };
 
-class LanguageModel {
+// Text ↔ ids, where the engine does it (LLaMA). The tokenizers of other models run in TypeScript.
+class EngineTokenizer {
   public:
-    virtual ~LanguageModel() = default;
+    virtual ~EngineTokenizer() = default;
 
-    virtual int32_t embedding_length() const = 0;
-    virtual int32_t vocabulary_size() const = 0;
-    virtual int32_t context_size() const = 0;
-    virtual int32_t training_context_size() const = 0;
-    virtual int32_t eos_token() const = 0;
     // Bytes of the longest token's text: a text of n bytes has at least n / this many tokens.
     virtual int32_t longest_token() const = 0;
 
     // Ids of `text` without BOS/EOS; with parse_special, text in the shape of special tokens becomes those tokens.
     virtual std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const = 0;
     virtual std::string token_bytes(int32_t token, bool special) const = 0;
+};
+
+class LanguageModel {
+  public:
+    virtual ~LanguageModel() = default;
+
+    // Cells of the KV cache, of all sessions together. Each token of a sequence takes one, and each row that an encoder
+    // reads.
+    virtual int32_t context_size() const = 0;
+
+    // nullptr: the tokenizer runs in TypeScript.
+    virtual const EngineTokenizer* tokenizer() const { return nullptr; }
 
     // Reserves `cells` cells of the KV cache for up to `sequences` sequences. From any thread. The session keeps what
     // it needs of the model. Throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free.
     virtual std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) = 0;
 };
+
+// Completes and checks the arguments of LanguageModelSession::decode: the parents. Throws OPTION_INVALID.
+std::vector<int32_t> complete_parents(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents);
+
+// Throws OPTION_INVALID for a token outside 0..vocabulary_size-1.
+void check_tokens(const std::vector<int32_t>& tokens, int64_t vocabulary_size);
+
+// Rows of prompt.soft_tokens. Throws OPTION_INVALID when they are no whole rows of embedding_length.
+int32_t count_soft_tokens(const Prompt& prompt, int64_t embedding_length);
 
 }  // namespace instructblip

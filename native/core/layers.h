@@ -15,10 +15,13 @@ namespace instructblip {
 // x [N,in] → [N,out]
 struct Linear {
     ggml_tensor* weight;  // [out,in]
-    ggml_tensor* bias;    // [out]
+    ggml_tensor* bias;    // [out]; nullptr = none
 
-    static Linear declare(WeightSink& sink, const std::string& name, int64_t out, int64_t in);
+    static Linear declare(WeightSink& sink, const std::string& name, int64_t out, int64_t in, bool has_bias = true);
     ggml_tensor* build(Graph& graph, ggml_tensor* x) const;
+    // For x beyond F16's range (65504): products with F16 weights convert x to F16, so its rows are brought to size one
+    // first.
+    ggml_tensor* build_for_large(Graph& graph, ggml_tensor* x) const;
 };
 
 // x [N,H] → [N,H]
@@ -28,6 +31,15 @@ struct LayerNorm {
     float eps;
 
     static LayerNorm declare(WeightSink& sink, const std::string& name, int64_t size, float eps);
+    ggml_tensor* build(Graph& graph, ggml_tensor* x) const;
+};
+
+// x [N,H] → [N,H]: x / rms(x) · weight (HF's T5LayerNorm)
+struct RmsNorm {
+    ggml_tensor* weight;  // [H]
+    float eps;
+
+    static RmsNorm declare(WeightSink& sink, const std::string& name, int64_t size, float eps);
     ggml_tensor* build(Graph& graph, ggml_tensor* x) const;
 };
 
@@ -44,9 +56,15 @@ struct FeedForward {
 // `count` heads side by side in the rows of x [N,count*size], from value `first` of each row: a view [N,count,size].
 ggml_tensor* split_heads(Graph& graph, ggml_tensor* x, int64_t count, int64_t size, int64_t first = 0);
 
-// softmax(q kᵀ / √size) v over all keys, no mask; plain softmax in F32.
-// q [N,heads,size], k and v [M,heads,size] → [N,heads*size]. Names `step`_scores, `step`_weights, `step`_context.
-ggml_tensor* multi_head_attention(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v, const std::string& step,
-                                  int64_t layer);
+// softmax(q kᵀ · scale + bias) v over all keys; plain softmax in F32.
+struct DotProductAttention {
+    float scale = 0;              // 0: 1 / √size
+    ggml_tensor* bias = nullptr;  // [heads or 1,N,M], added to the scores; -infinity hides a key
+
+    // q [N,heads,size], k and v [M,heads,size] → [N,heads*size]; k and v of any type.
+    // Names `step`_scores, `step`_weights, `step`_context.
+    ggml_tensor* build(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v, const std::string& step,
+                       int64_t layer) const;
+};
 
 }  // namespace instructblip

@@ -14,30 +14,8 @@ namespace {
 // Rows of one graph: more cost memory for activations and make a cancel wait; prompts rarely have as many.
 constexpr uint32_t rows_per_graph = 256;
 
-// Bytes that one cell takes in the cache: keys and values of all layers.
-uint64_t cell_bytes(const LlamaFacts& facts, ggml_type type) {
-    const auto heads = static_cast<uint64_t>(facts.head_count_kv);
-    const uint64_t keys = ggml_row_size(type, static_cast<int64_t>(heads) * facts.key_length);
-    const uint64_t values = ggml_row_size(type, static_cast<int64_t>(heads) * facts.value_length);
-    return static_cast<uint64_t>(facts.block_count) * (keys + values);
-}
-
-void require_cache_type(const LlamaFacts& facts, ggml_type type) {
-    const int64_t block = ggml_blck_size(type);
-    if (facts.key_length % block == 0 && facts.value_length % block == 0) return;
-    throw ModelError("OPTION_INVALID", std::string("a cache of type ") + ggml_type_name(type) + " needs heads of " +
-                                           std::to_string(block) + " values or a multiple, this model's have " +
-                                           std::to_string(facts.key_length) + ": use kvCacheType 'f16'");
-}
-
-int32_t chosen_context_size(const LlamaFacts& facts, const LanguageModelOptions& options) {
-    require_cache_type(facts, options.kv_cache_type);
-    if (options.context_size < 0 || options.max_sequences < 1 || options.max_sequences > 64) {
-        throw ModelError("OPTION_INVALID", "contextSize must be 0 or more and 1..64 sequences, not " +
-                                               std::to_string(options.context_size) + " and " +
-                                               std::to_string(options.max_sequences));
-    }
-    return options.context_size > 0 ? options.context_size : default_context_size(facts, options.kv_cache_type);
+CacheShape cache_shape(const LlamaFacts& facts) {
+    return {facts.block_count, facts.head_count_kv, facts.key_length, facts.value_length};
 }
 
 // Bytes that a graph needs for each cell: the scores of all heads, and the mask.
@@ -50,7 +28,7 @@ void require_cache_memory(const LlamaFacts& facts, const Compute& compute, int32
     size_t free = 0;
     size_t total = 0;
     ggml_backend_dev_memory(compute.device(), &free, &total);
-    const uint64_t needed = static_cast<uint64_t>(cells) * (cell_bytes(facts, type) + score_bytes(facts));
+    const uint64_t needed = static_cast<uint64_t>(cells) * (cache_shape(facts).cell_bytes(type) + score_bytes(facts));
     if (total == 0 || needed <= free) return;
     throw ModelError("OUT_OF_MEMORY", "a context of " + std::to_string(cells) + " cells takes " +
                                           std::to_string(needed >> 20) + " MiB, " + compute.device_name() + " has " +
@@ -121,21 +99,15 @@ llama_flash_attn_type attention_of(const Compute& compute, ggml_type kv_cache_ty
 
 }  // namespace
 
-int32_t default_context_size(const LlamaFacts& facts, ggml_type kv_cache_type) {
-    constexpr uint64_t budget = uint64_t{320} << 20;
-    constexpr uint64_t least = 512;
-    const uint64_t affordable = std::max(budget / cell_bytes(facts, kv_cache_type), least);
-    return static_cast<int32_t>(std::min(affordable, static_cast<uint64_t>(facts.context_length)));
-}
-
 LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                            const LanguageModelOptions& options, const LoadMonitor& monitor)
     : facts_(facts),
       row_(work_of_row(file, facts)),
       threads_(compute.threads()),
-      cells_(chosen_context_size(facts, options)),
+      cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F16)),
+      cells_(context_cells(options, cache_shape(facts), cache_type_, facts.context_length)),
       shares_(cells_, options.max_sequences) {
-    require_cache_memory(facts_, compute, cells_, options.kv_cache_type);
+    require_cache_memory(facts_, compute, cells_, cache_type_);
     load_model(file, compute, options, monitor);
     create_context(compute, options);
 }
@@ -163,8 +135,8 @@ void LlamaContext::create_context(const Compute& compute, const LanguageModelOpt
     params.n_batch = params.n_ubatch = std::max(rows_per_graph, static_cast<uint32_t>(options.max_sequences));
     params.n_seq_max = static_cast<uint32_t>(options.max_sequences);
     params.n_outputs_max = params.n_seq_max;  // one row of logits for each sequence
-    params.type_k = params.type_v = options.kv_cache_type;
-    params.flash_attn_type = attention_of(compute, options.kv_cache_type);
+    params.type_k = params.type_v = cache_type_;
+    params.flash_attn_type = attention_of(compute, cache_type_);
     params.kv_unified = true;  // forks share cells
     params.offload_kqv = !compute.is_cpu();
     params.op_offload = !compute.is_cpu();
@@ -211,7 +183,7 @@ void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
 LlamaLanguageModel::LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                                        const LanguageModelOptions& options, const LoadMonitor& monitor)
     : context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)) {
-    for (int32_t token = 0; token < vocabulary_size(); ++token) {
+    for (int32_t token = 0; token < context_->facts().vocabulary_size; ++token) {
         const auto length = static_cast<int32_t>(std::strlen(llama_vocab_get_text(context_->vocab(), token)));
         longest_token_ = std::max(longest_token_, length);
     }
@@ -232,10 +204,7 @@ std::vector<int32_t> LlamaLanguageModel::tokenize(const std::string& text, bool 
 }
 
 std::string LlamaLanguageModel::token_bytes(int32_t token, bool special) const {
-    if (token < 0 || token >= vocabulary_size()) {
-        throw ModelError("OPTION_INVALID", "token " + std::to_string(token) + " is none of the vocabulary's " +
-                                               std::to_string(vocabulary_size()));
-    }
+    check_tokens({token}, context_->facts().vocabulary_size);
     std::string bytes(32, '\0');
     const auto read = [&] {
         return llama_token_to_piece(context_->vocab(), token, bytes.data(), static_cast<int32_t>(bytes.size()), 0,

@@ -1,7 +1,6 @@
 // Vicuna and its kin through libllama: one context with one unified KV cache for all sessions of a model.
 #pragma once
 
-#include <ggml.h>
 #include <llama-cpp.h>
 
 #include <cstdint>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "cache-shares.h"
+#include "cache-size.h"
 #include "compute.h"
 #include "gguf-file.h"
 #include "language-model.h"
@@ -18,13 +18,6 @@
 #include "weights.h"
 
 namespace instructblip {
-
-struct LanguageModelOptions {
-    int32_t gpu_layers = -1;    // layers on the device that computes; -1 = all
-    int32_t context_size = 0;   // cells of the KV cache; 0 = default_context_size()
-    int32_t max_sequences = 1;  // rows that may live at once, of all sessions
-    ggml_type kv_cache_type = GGML_TYPE_F16;
-};
 
 // The model and its context, shared by the sessions. Only the engine thread may decode.
 class LlamaContext {
@@ -53,6 +46,7 @@ class LlamaContext {
     LlamaFacts facts_;
     GraphWork row_;  // of one row of a batch
     int threads_;
+    ggml_type cache_type_;
     int32_t cells_;
     CacheShares shares_;
     llama_model_ptr model_;
@@ -60,19 +54,15 @@ class LlamaContext {
     const CancelToken* cancel_ = nullptr;  // of the decode in progress
 };
 
-class LlamaLanguageModel : public LanguageModel {
+class LlamaLanguageModel : public LanguageModel, public EngineTokenizer {
   public:
     // `facts` are check_llama(file)'s. Throws MODEL_FILE_CORRUPT, OUT_OF_MEMORY, ABORTED.
     LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                        const LanguageModelOptions& options, const LoadMonitor& monitor = {});
 
-    int32_t embedding_length() const override { return static_cast<int32_t>(context_->facts().embedding_length); }
-    int32_t vocabulary_size() const override { return static_cast<int32_t>(context_->facts().vocabulary_size); }
     int32_t context_size() const override { return context_->cells(); }
-    int32_t training_context_size() const override { return static_cast<int32_t>(context_->facts().context_length); }
-    int32_t eos_token() const override { return context_->facts().eos_token_id; }
+    const EngineTokenizer* tokenizer() const override { return this; }
     int32_t longest_token() const override { return longest_token_; }
-
     std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const override;
     std::string token_bytes(int32_t token, bool special) const override;
     std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) override;
@@ -81,9 +71,5 @@ class LlamaLanguageModel : public LanguageModel {
     std::shared_ptr<LlamaContext> context_;
     int32_t longest_token_ = 1;
 };
-
-// Cells of the KV cache when none are asked for: the training context, as far as 320 MiB hold it (640 cells of
-// Vicuna-7B in F16), but at least 512 of it.
-int32_t default_context_size(const LlamaFacts& facts, ggml_type kv_cache_type);
 
 }  // namespace instructblip

@@ -1,8 +1,6 @@
 #include "llama-session.h"
 
 #include <algorithm>
-#include <numeric>
-#include <string>
 #include <utility>
 
 #include "error.h"
@@ -66,70 +64,50 @@ void LlamaSession::release() {
 
 void LlamaSession::check_step(const std::vector<int32_t>& tokens) const {
     if (released_ || broken_) throw ModelError("DISPOSED", "the session has ended");
-    const auto vocabulary = static_cast<int32_t>(context_->facts().vocabulary_size);
-    for (const int32_t token : tokens) {
-        if (token >= 0 && token < vocabulary) continue;
-        throw ModelError("OPTION_INVALID", "token " + std::to_string(token) + " is none of the vocabulary's " +
-                                               std::to_string(vocabulary));
-    }
+    check_tokens(tokens, context_->facts().vocabulary_size);
 }
 
-void LlamaSession::prefill(const std::vector<float>& soft_tokens, const std::vector<int32_t>& tokens,
-                           const CancelToken& cancel, std::vector<float>& logits) {
+void LlamaSession::prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits, Trace* trace) {
+    if (trace != nullptr) throw ModelError("OPTION_UNSUPPORTED", "the engine shows no intermediates of a LLaMA");
+    std::vector<int32_t> tokens = prompt.tokens;
+    tokens.insert(tokens.end(), prompt.answer_start.begin(), prompt.answer_start.end());
     check_step(tokens);
-    const auto width = static_cast<size_t>(context_->facts().embedding_length);
-    if (soft_tokens.size() % width != 0 || soft_tokens.size() + tokens.size() == 0) {
-        throw ModelError("OPTION_INVALID", "prefill takes rows of " + std::to_string(width) +
-                                               " values and tokens, at least one of both; not " +
-                                               std::to_string(soft_tokens.size()) + " values and " +
-                                               std::to_string(tokens.size()) + " tokens");
-    }
-    if (table_.row_count() != 1) {
-        throw ModelError("OPTION_INVALID", "prefill continues a session of one sequence, this one has " +
-                                               std::to_string(table_.row_count()));
-    }
-    const auto soft_count = static_cast<int32_t>(soft_tokens.size() / width);
+    const int32_t soft_count = count_soft_tokens(prompt, context_->facts().embedding_length);
     const auto token_count = static_cast<int32_t>(tokens.size());
-    SequenceTable(table_).append(0, soft_count + token_count);  // whether there is room, before anything is done
+    if (soft_count + token_count == 0) throw ModelError("OPTION_INVALID", "a prompt has at least one row");
+    SequenceTable room = table_;  // whether there is room, before anything is done
+    room.append(room.begin(), soft_count + token_count);
     broken_ = true;
-    if (soft_count > 0) append(soft_tokens.data(), nullptr, soft_count, token_count == 0, cancel);
-    if (token_count > 0) append(nullptr, tokens.data(), token_count, true, cancel);
+    const int32_t row = table_.begin();
+    if (soft_count > 0) append(row, prompt.soft_tokens.data(), nullptr, soft_count, token_count == 0, cancel);
+    if (token_count > 0) append(row, nullptr, tokens.data(), token_count, true, cancel);
     read_logits(1, logits);
     broken_ = false;
 }
 
-void LlamaSession::append(const float* embeddings, const int32_t* tokens, int32_t count, bool last,
+void LlamaSession::append(int32_t row, const float* embeddings, const int32_t* tokens, int32_t count, bool last,
                           const CancelToken& cancel) {
     const auto most = static_cast<int32_t>(llama_n_batch(context_->get()));
     const auto width = static_cast<int64_t>(context_->facts().embedding_length);
     for (int32_t first = 0; first < count; first += most) {
         const int32_t rows = std::min(most, count - first);
         Batch batch(rows);
-        for (int32_t row = 0; row < rows; ++row) {
-            batch.set(row, table_.length(0) + row, table_.id(0), last && first + row + 1 == count);
+        for (int32_t i = 0; i < rows; ++i) {
+            batch.set(i, table_.length(row) + i, table_.id(row), last && first + i + 1 == count);
         }
         context_->decode(batch.view(embeddings == nullptr ? nullptr : embeddings + first * width,
                                     tokens == nullptr ? nullptr : tokens + first),
                          cancel);
-        table_.append(0, rows);
+        table_.append(row, rows);
     }
 }
 
 void LlamaSession::decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents,
                           const CancelToken& cancel, std::vector<float>& logits) {
     check_step(tokens);
-    std::vector<int32_t> old_rows = parents;
-    if (old_rows.empty()) {
-        old_rows.resize(tokens.size());
-        std::iota(old_rows.begin(), old_rows.end(), 0);
-    }
-    if (old_rows.size() != tokens.size()) {
-        throw ModelError("OPTION_INVALID", std::to_string(tokens.size()) + " tokens came with " +
-                                               std::to_string(parents.size()) + " parents");
-    }
     // On a copy: when there is no room, nothing has happened.
     SequenceTable next = table_;
-    const SequenceMoves moves = next.arrange(old_rows);
+    const SequenceMoves moves = next.arrange(complete_parents(tokens, parents));
     const int32_t rows = next.row_count();
     Batch batch(rows);
     for (int32_t row = 0; row < rows; ++row) {

@@ -20,16 +20,17 @@ class LlamaSession : public LanguageModelSession {
     LlamaSession(const LlamaSession&) = delete;
     LlamaSession& operator=(const LlamaSession&) = delete;
 
-    void prefill(const std::vector<float>& soft_tokens, const std::vector<int32_t>& tokens, const CancelToken& cancel,
-                 std::vector<float>& logits) override;
+    void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits,
+                 Trace* trace = nullptr) override;
     void decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents, const CancelToken& cancel,
                 std::vector<float>& logits) override;
     void release() override;
 
   private:
     void check_step(const std::vector<int32_t>& tokens) const;
-    // Appends rows to sequence 0, in graphs of at most llama_n_batch() rows. One of the two inputs is null.
-    void append(const float* embeddings, const int32_t* tokens, int32_t count, bool last, const CancelToken& cancel);
+    // Appends to `row`, in graphs of at most llama_n_batch() rows. One of the two inputs is null.
+    void append(int32_t row, const float* embeddings, const int32_t* tokens, int32_t count, bool last,
+                const CancelToken& cancel);
     void move(const SequenceMoves& moves) const;
     void read_logits(int32_t rows, std::vector<float>& logits) const;
 

@@ -112,8 +112,8 @@ ggml_tensor* QFormer::build_self_attention(Graph& graph, ggml_tensor* x, int64_t
     ggml_tensor* const k = graph.name(attention.key.build(graph, x), "self_key", layer);
     ggml_tensor* const v = graph.name(attention.value.build(graph, x), "self_value", layer);
     ggml_tensor* const attended =
-        multi_head_attention(graph, split_heads(graph, q, heads, size), split_heads(graph, k, heads, size),
-                             split_heads(graph, v, heads, size), "self_attention", layer);
+        DotProductAttention{}.build(graph, split_heads(graph, q, heads, size), split_heads(graph, k, heads, size),
+                                    split_heads(graph, v, heads, size), "self_attention", layer);
     ggml_tensor* const out = graph.name(attention.out.build(graph, attended), "self_attention_out", layer);
     return graph.name(attention.norm.build(graph, ggml_add(graph.context(), asking, out)), "self_attention_norm",
                       layer);
@@ -132,9 +132,9 @@ ggml_tensor* QFormer::build_cross_attention(Graph& graph, const Attention& atten
     const int64_t heads = config_.num_attention_heads;
     const int64_t size = config_.head_size();
     ggml_tensor* const q = graph.name(attention.query.build(graph, queries), "cross_query", layer);
-    ggml_tensor* const attended =
-        multi_head_attention(graph, split_heads(graph, q, heads, size), split_heads(graph, image.keys, heads, size),
-                             split_heads(graph, image.values, heads, size), "cross_attention", layer);
+    ggml_tensor* const attended = DotProductAttention{}.build(
+        graph, split_heads(graph, q, heads, size), split_heads(graph, image.keys, heads, size),
+        split_heads(graph, image.values, heads, size), "cross_attention", layer);
     ggml_tensor* const out = graph.name(attention.out.build(graph, attended), "cross_attention_out", layer);
     return graph.name(attention.norm.build(graph, ggml_add(graph.context(), queries, out)), "cross_attention_norm",
                       layer);

@@ -1,7 +1,7 @@
 #include "sequence-table.h"
 
 #include <algorithm>
-#include <numeric>
+#include <iterator>
 #include <string>
 
 #include "error.h"
@@ -9,12 +9,18 @@
 namespace instructblip {
 
 SequenceTable::SequenceTable(const std::vector<int32_t>& ids, int32_t cells)
-    : free_ids_(ids.rbegin(), ids.rend()),
-      cell_uses_(static_cast<size_t>(cells), 0),
-      free_cells_(static_cast<size_t>(cells)) {
-    std::iota(free_cells_.rbegin(), free_cells_.rend(), 0);
-    rows_.push_back({free_ids_.back(), {}});
+    : free_ids_(ids.rbegin(), ids.rend()), cell_uses_(static_cast<size_t>(cells), 0) {
+    for (int32_t cell = 0; cell < cells; ++cell) free_cells_.insert(free_cells_.end(), cell);
+}
+
+int32_t SequenceTable::begin() {
+    if (free_ids_.empty()) {
+        throw ModelError("OPTION_INVALID", "all " + std::to_string(rows_.size()) +
+                                               " sequences of the session are in use: create it for more");
+    }
+    rows_.push_back({free_ids_.back(), begun_++, {}});
     free_ids_.pop_back();
+    return row_count() - 1;
 }
 
 void SequenceTable::check_parents(const std::vector<int32_t>& parents) const {
@@ -32,7 +38,7 @@ void SequenceTable::check_parents(const std::vector<int32_t>& parents) const {
 
 void SequenceTable::let_go(const Row& row) {
     for (const int32_t cell : row.cells) {
-        if (--cell_uses_[static_cast<size_t>(cell)] == 0) free_cells_.push_back(cell);
+        if (--cell_uses_[static_cast<size_t>(cell)] == 0) free_cells_.insert(cell);
     }
     free_ids_.push_back(row.id);
 }
@@ -69,19 +75,31 @@ SequenceMoves SequenceTable::arrange(const std::vector<int32_t>& parents) {
     return moves;
 }
 
+void SequenceTable::require_free(int32_t count) const {
+    if (count <= static_cast<int32_t>(free_cells_.size())) return;
+    throw ModelError("CONTEXT_LENGTH_EXCEEDED", "the session has " + std::to_string(free_cells_.size()) + " of " +
+                                                    std::to_string(cell_uses_.size()) + " cells left, the step needs " +
+                                                    std::to_string(count) +
+                                                    ": reserve more cells, or load with a larger contextSize");
+}
+
 void SequenceTable::append(int32_t row, int32_t count) {
-    if (count > static_cast<int32_t>(free_cells_.size())) {
-        throw ModelError("CONTEXT_LENGTH_EXCEEDED", "the session has " + std::to_string(free_cells_.size()) + " of " +
-                                                        std::to_string(cell_uses_.size()) +
-                                                        " cells left, the step needs " + std::to_string(count) +
-                                                        ": reserve more cells, or load with a larger contextSize");
-    }
+    require_free(count);
     std::vector<int32_t>& cells = rows_[static_cast<size_t>(row)].cells;
     for (int32_t i = 0; i < count; ++i) {
-        cells.push_back(free_cells_.back());
-        cell_uses_[static_cast<size_t>(free_cells_.back())] = 1;
-        free_cells_.pop_back();
+        const int32_t cell = *free_cells_.begin();
+        free_cells_.erase(free_cells_.begin());
+        cell_uses_[static_cast<size_t>(cell)] = 1;
+        cells.push_back(cell);
     }
+}
+
+std::vector<int32_t> SequenceTable::set_apart(int32_t count) {
+    require_free(count);
+    const auto first = std::prev(free_cells_.end(), count);
+    std::vector<int32_t> cells(first, free_cells_.end());
+    free_cells_.erase(first, free_cells_.end());
+    return cells;
 }
 
 }  // namespace instructblip

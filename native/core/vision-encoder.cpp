@@ -92,7 +92,7 @@ ggml_tensor* VisionEncoder::build_block(Graph& graph, ggml_tensor* x, int64_t la
     ggml_tensor* const q = split_heads(graph, qkv, heads, size);
     ggml_tensor* const k = split_heads(graph, qkv, heads, size, config_.hidden_size);
     ggml_tensor* const v = split_heads(graph, qkv, heads, size, 2 * config_.hidden_size);
-    ggml_tensor* const attended = multi_head_attention(graph, q, k, v, "attention", layer);
+    ggml_tensor* const attended = DotProductAttention{}.build(graph, q, k, v, "attention", layer);
     ggml_tensor* const attention_out = graph.name(block.attention_out.build(graph, attended), "attention_out", layer);
     x = graph.name(ggml_add(graph.context(), x, attention_out), "attention_residual", layer);
 

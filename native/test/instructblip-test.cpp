@@ -87,7 +87,7 @@ struct Fixture {
         const auto rows = model->facts().qformer.num_query_tokens + static_cast<int64_t>(tokens.size());
         const auto session = model->language_model().create_session(static_cast<int32_t>(rows), 1);
         std::vector<float> logits;
-        session->prefill(soft_tokens, tokens, never, logits);
+        session->prefill({soft_tokens, tokens, {}}, never, logits);
         return logits;
     }
 };
@@ -121,7 +121,7 @@ void test_forks() {
     const size_t vocabulary = vocabulary_size();
     const auto session = fixture.model->language_model().create_session(40, 4);
     std::vector<float> logits;
-    session->prefill(fixture.soft_tokens, {2, 260}, never, logits);
+    session->prefill({fixture.soft_tokens, {2, 260}, {}}, never, logits);
     CHECK(difference(logits.data(), fixture.logits_of({2, 260}).data(), vocabulary) < 1e-5);
     session->decode({261, 262, 263}, {0, 0, 0}, never, logits);
     session->decode({10, 11, 12, 13}, {2, 2, 0, 1}, never, logits);
@@ -132,15 +132,19 @@ void test_forks() {
     CHECK(difference(logits.data(), logits.data() + vocabulary, vocabulary) > 1e-3);
 }
 
-// Prefill goes on where it was, and soft tokens may come alone.
-void test_prefill_in_parts() {
+// Each prefill begins one more sequence; all of them go on in one step, and may fork into each other's places.
+void test_several_prompts() {
     const Fixture fixture;
-    const auto session = fixture.model->language_model().create_session(20, 1);
+    const size_t vocabulary = vocabulary_size();
+    const auto session = fixture.model->language_model().create_session(40, 3);
     std::vector<float> logits;
-    session->prefill(fixture.soft_tokens, {}, never, logits);
-    session->prefill({}, {2, 260}, never, logits);
-    session->decode({261}, {}, never, logits);
-    CHECK(difference(logits.data(), fixture.logits_of({2, 260, 261}).data(), logits.size()) < 1e-5);
+    session->prefill({fixture.soft_tokens, {2, 260}, {}}, never, logits);
+    session->prefill({fixture.soft_tokens, {2, 265}, {266, 267}}, never, logits);
+    CHECK(difference(logits.data(), fixture.logits_of({2, 265, 266, 267}).data(), vocabulary) < 1e-5);
+    session->decode({261, 262, 263}, {1, 0, 1}, never, logits);
+    CHECK(difference(logits.data(), fixture.logits_of({2, 265, 266, 267, 261}).data(), vocabulary) < 1e-5);
+    CHECK(difference(logits.data() + vocabulary, fixture.logits_of({2, 260, 262}).data(), vocabulary) < 1e-5);
+    CHECK_ERROR("OPTION_INVALID", "all 3 sequences", session->prefill({{}, {2}, {}}, never, logits));
 }
 
 // Sessions share one cache and must not see each other.
@@ -150,8 +154,8 @@ void test_sessions_in_turns() {
     const auto other = fixture.model->language_model().create_session(20, 2);
     std::vector<float> first;
     std::vector<float> second;
-    one->prefill(fixture.soft_tokens, {2, 260}, never, first);
-    other->prefill({}, {2, 265, 266}, never, second);
+    one->prefill({fixture.soft_tokens, {2, 260}, {}}, never, first);
+    other->prefill({{}, {2, 265, 266}, {}}, never, second);
     one->decode({261}, {}, never, first);
     other->decode({5, 6}, {0, 0}, never, second);
     one->decode({262}, {}, never, first);
@@ -177,12 +181,12 @@ void test_shares() {
     first->release();
     first->release();
     std::vector<float> logits;
-    CHECK_ERROR("DISPOSED", "ended", first->prefill({}, {1}, never, logits));
+    CHECK_ERROR("DISPOSED", "ended", first->prefill({{}, {1}, {}}, never, logits));
     auto second = model.create_session(64, 8);
     first.reset();
     CHECK_ERROR("CONTEXT_LENGTH_EXCEEDED", "64 of 64 cells left, the step needs 65",
-                second->prefill({}, std::vector<int32_t>(65, 5), never, logits));
-    second->prefill({}, std::vector<int32_t>(64, 5), never, logits);
+                second->prefill({{}, std::vector<int32_t>(65, 5), {}}, never, logits));
+    second->prefill({{}, std::vector<int32_t>(64, 5), {}}, never, logits);
     CHECK(logits.size() == vocabulary_size());
 }
 
@@ -190,16 +194,16 @@ void test_wrong_steps() {
     const Fixture fixture;
     const auto session = fixture.model->language_model().create_session(20, 2);
     std::vector<float> logits;
-    CHECK_ERROR("OPTION_INVALID", "at least one of both", session->prefill({}, {}, never, logits));
-    CHECK_ERROR("OPTION_INVALID", "rows of 32 values", session->prefill({1, 2, 3}, {1}, never, logits));
-    CHECK_ERROR("OPTION_INVALID", "token 271", session->prefill({}, {271}, never, logits));
-    CHECK_ERROR("OPTION_INVALID", "token -1", session->prefill({}, {-1}, never, logits));
-    session->prefill({}, {2}, never, logits);
+    CHECK_ERROR("OPTION_INVALID", "at least one row", session->prefill({{}, {}, {}}, never, logits));
+    CHECK_ERROR("OPTION_INVALID", "rows of 32 values", session->prefill({{1, 2, 3}, {1}, {}}, never, logits));
+    CHECK_ERROR("OPTION_INVALID", "token 271", session->prefill({{}, {271}, {}}, never, logits));
+    CHECK_ERROR("OPTION_INVALID", "token -1", session->prefill({{}, {-1}, {}}, never, logits));
+    session->prefill({{}, {2}, {}}, never, logits);
     CHECK_ERROR("OPTION_INVALID", "1..2 rows", session->decode({1, 2, 3}, {0, 0, 0}, never, logits));
     CHECK_ERROR("OPTION_INVALID", "parent 1", session->decode({1}, {1}, never, logits));
     CHECK_ERROR("OPTION_INVALID", "2 tokens came with 1 parents", session->decode({1, 2}, {0}, never, logits));
     session->decode({1, 2}, {0, 0}, never, logits);
-    CHECK_ERROR("OPTION_INVALID", "one sequence", session->prefill({}, {2}, never, logits));
+    CHECK_ERROR("OPTION_INVALID", "all 2 sequences", session->prefill({{}, {2}, {}}, never, logits));
     CancelToken cancelled;
     cancelled.cancel();
     CHECK_ERROR("ABORTED", "", session->decode({1, 2}, {}, cancelled, logits));
@@ -210,7 +214,7 @@ void test_wrong_steps() {
 
 void test_text() {
     const Fixture fixture;
-    const LanguageModel& model = fixture.model->language_model();
+    const EngineTokenizer& model = *fixture.model->language_model().tokenizer();
     const std::vector<int32_t> ids = model.tokenize("the </s> \u2603\u00e9", false);
     std::string text;
     for (const int32_t id : ids) text += model.token_bytes(id, false);
@@ -227,7 +231,7 @@ void test_text() {
 void test_pairs() {
     const Pair good = good_pair();
     const ModelFacts facts = InstructBlip::check(good.paths());
-    CHECK(facts.llama.vocabulary_size == vocabulary_size() && facts.vision.projection_size == 32);
+    CHECK(facts.language_model.vocabulary_size == vocabulary_size() && facts.vision.projection_size == 32);
     const auto check_pair = [&](int64_t hidden, uint32_t vocabulary) {
         const gguf_writer::TemporaryFile vision(vision_file(hidden, vocabulary).bytes());
         InstructBlip::check({vision.path(), good.language_model.path()});
@@ -271,7 +275,7 @@ int main() {
     stages::start_engine();
     test_load_progress();
     test_forks();
-    test_prefill_in_parts();
+    test_several_prompts();
     test_sessions_in_turns();
     test_cache_types();
     test_shares();

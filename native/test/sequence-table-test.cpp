@@ -27,6 +27,7 @@ void apply(Cache& cache, const SequenceMoves& moves) {
 
 void test_forks_and_drops() {
     SequenceTable table({4, 7, 9}, 20);
+    CHECK(table.row_count() == 0 && table.begin() == 0);
     table.append(0, 5);
     CHECK(table.row_count() == 1 && table.id(0) == 4 && table.length(0) == 5);
     SequenceMoves moves = table.arrange({0, 0, 0});
@@ -46,6 +47,7 @@ void test_against_copies() {
     constexpr int32_t cells = 64;
     for (int round = 0; round < 200; ++round) {
         SequenceTable table({0, 1, 2, 3, 4}, cells);
+        table.begin();
         Cache cache{{0, {}}};
         std::vector<std::vector<int>> wanted(1);  // tokens of each row: each token has a number of its own
         int next_token = 0;
@@ -80,8 +82,29 @@ void test_against_copies() {
     }
 }
 
+void test_origins_and_cells_set_apart() {
+    SequenceTable table({0, 1, 2}, 10);
+    table.begin();
+    table.append(0, 2);
+    CHECK((table.set_apart(3) == std::vector<int32_t>{7, 8, 9}));
+    CHECK(table.begin() == 1);
+    table.append(1, 1);
+    CHECK((table.cells(0) == std::vector<int32_t>{0, 1} && table.cells(1) == std::vector<int32_t>{2}));
+    CHECK(table.origin(0) == 0 && table.origin(1) == 1);
+    table.arrange({1, 0, 1});
+    CHECK(table.origin(0) == 1 && table.origin(1) == 0 && table.origin(2) == 1);
+    CHECK((table.cells(1) == std::vector<int32_t>{0, 1} && table.cells(2) == table.cells(0)));
+    CHECK_ERROR("OPTION_INVALID", "all 3 sequences", table.begin());
+    table.arrange({0});
+    table.append(0, 1);
+    CHECK_THAT(table.cells(0) == (std::vector<int32_t>{2, 0}), "the lowest cells first");
+    CHECK_ERROR("CONTEXT_LENGTH_EXCEEDED", "5 of 10 cells left, the step needs 6", table.set_apart(6));
+    CHECK(table.begin() == 1 && table.origin(1) == 2);
+}
+
 void test_errors() {
     SequenceTable table({0, 1}, 3);
+    table.begin();
     CHECK_ERROR("OPTION_INVALID", "1..2 rows", table.arrange({}));
     CHECK_ERROR("OPTION_INVALID", "1..2 rows", table.arrange({0, 0, 0}));
     CHECK_ERROR("OPTION_INVALID", "parent 1", table.arrange({1}));
@@ -115,6 +138,7 @@ void test_shares() {
 int main() {
     test_forks_and_drops();
     test_against_copies();
+    test_origins_and_cells_set_apart();
     test_errors();
     test_shares();
     return check::report();

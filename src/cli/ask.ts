@@ -123,7 +123,7 @@ export function register(program: Command): void {
     .addOption(numberOption('--gpu-layers <n>', 'layers of the language model on the GPU (default: all)'))
     .addOption(numberOption('--threads <n>', 'compute threads (default: physical cores)'))
     .addOption(numberOption('--context-size <n>', 'tokens of context (default: what 320 MiB hold)'))
-    .addOption(new Option('--kv-cache-type <type>', 'type of the KV cache').choices(['f32', 'f16', 'q8_0']))
+    .addOption(new Option('--kv-cache-type <type>', 'type of the KV cache').choices(['auto', 'f32', 'f16', 'q8_0']))
     .option('--json', 'print one JSON object when the answer is complete')
     .option('--timings', 'print tokens and times to stderr')
     .action(run);

@@ -11,7 +11,8 @@ export const LATER_PRESETS: readonly string[] = ['hf-5', 'lavis'];
 export interface CompatPreset {
   /**
    * Tokens before the first generated one that logits processors and length limits see: `none`, or `bos` = the checkpoint's BOS id (for Vicuna 0,
-   * not the prompt's `</s>`), which is what `generate` of transformers 4.31-4.37 starts with when it is given embeddings.
+   * not the prompt's `</s>`), which is what `generate` of transformers 4.31-4.37 starts with when it is given embeddings; for an encoder-decoder it is
+   * the decoder's start token.
    */
   readonly contextPrefix: 'none' | 'bos';
   /** Which ids end the answer: the checkpoint's own list, or that and the vocabulary's `</s>`. */

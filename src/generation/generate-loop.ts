@@ -28,6 +28,8 @@ export type FinishReason = 'stop' | 'length' | 'abort';
 
 export interface GenerateHooks {
   readonly tokenText: (id: number) => TokenText;
+  /** The text is cleaned up as HF does with `clean_up_tokenization_spaces`. */
+  readonly cleanUpSpaces?: boolean | undefined;
   /** Aborts between and inside steps; the reason is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Each is waited for before the next step. */

@@ -61,6 +61,8 @@ export interface GenerateOptions {
   eosTokenId?: number | readonly number[];
   /** BOS id that `compat: 'hf-4.34'` puts before the answer for processors. Default: the checkpoint's. */
   bosTokenId?: number;
+  /** Encoder-decoders (T5): token that the decoder starts with. Default: the checkpoint's. */
+  decoderStartTokenId?: number;
   /** Texts that end the answer; found across token boundaries. The answer's text ends before the stop string, its `tokens` include it. */
   stopStrings?: string | readonly string[];
   /** Run after the built-in processors, before the sampling filters. */

@@ -12,6 +12,8 @@ export interface ModelFacts {
   readonly vocabularySize: number;
   /** The checkpoint's BOS, -1 = none. */
   readonly bosTokenId: number;
+  /** What the decoder of an encoder-decoder starts with; -1 = decoder-only. */
+  readonly decoderStartTokenId: number;
   /** The checkpoint's stop ids. */
   readonly eosTokenIds: readonly number[];
   /** The vocabulary's `</s>`, -1 = none. */
@@ -20,6 +22,8 @@ export interface ModelFacts {
 
 /** Everything interpreted: no field is optional, "off" is a value. */
 export interface GenerationSettings {
+  /** Tokens that the model reads as the beginning of the answer: an encoder-decoder's start token. */
+  readonly answerStart: readonly number[];
   /** Tokens that processors see before the first generated one. */
   readonly contextPrefix: readonly number[];
   readonly maxNewTokens: number;
@@ -69,8 +73,11 @@ const randomSeed = (): number => Math.floor(Math.random() * 2 ** 53);
 export function interpretOptions(options: GenerateOptions, model: ModelFacts): GenerationSettings {
   checkIds(options, model.vocabularySize);
   const preset = COMPAT_PRESETS[options.compat ?? 'ask'];
-  const contextPrefix = prefixOf(preset, options, model);
+  const answerStart = answerStartOf(options, model);
+  const contextPrefix =
+    answerStart.length > 0 ? encoderDecoderPrefix(preset, options, answerStart) : prefixOf(preset, options, model);
   const settings: GenerationSettings = {
+    answerStart,
     contextPrefix,
     ...lengthsOf(options, contextPrefix.length),
     stopIds: stopIdsOf(preset, options, model),
@@ -127,6 +134,27 @@ function samplingOf(options: GenerateOptions, preset: CompatPreset) {
   };
 }
 
+function answerStartOf(options: GenerateOptions, model: ModelFacts): readonly number[] {
+  if (model.decoderStartTokenId >= 0) return [options.decoderStartTokenId ?? model.decoderStartTokenId];
+  if (options.decoderStartTokenId === undefined) return [];
+  throw new OptionError('OPTION_INVALID', 'decoderStartTokenId has a meaning only for an encoder-decoder (T5)');
+}
+
+/** In HF the context of an encoder-decoder is the decoder's own: it begins with the start token. */
+function encoderDecoderPrefix(
+  preset: CompatPreset,
+  options: GenerateOptions,
+  answerStart: readonly number[],
+): readonly number[] {
+  if (options.bosTokenId !== undefined) {
+    throw new OptionError(
+      'OPTION_INVALID',
+      'bosTokenId has no meaning for an encoder-decoder (T5), whose answers begin with decoderStartTokenId',
+    );
+  }
+  return preset.contextPrefix === 'none' ? [] : answerStart;
+}
+
 function prefixOf(preset: CompatPreset, options: GenerateOptions, model: ModelFacts): readonly number[] {
   if (preset.contextPrefix === 'none') {
     if (options.bosTokenId === undefined) return [];
@@ -165,6 +193,7 @@ function checkIds(options: GenerateOptions, vocabularySize: number): void {
     forcedEosTokenId: asList(options.forcedEosTokenId),
     eosTokenId: asList(options.eosTokenId),
     bosTokenId: asList(options.bosTokenId),
+    decoderStartTokenId: asList(options.decoderStartTokenId),
   };
   for (const [name, ids] of Object.entries(named)) {
     const outside = ids.find(id => id >= vocabularySize);

@@ -71,6 +71,7 @@ export const OPTION_RULES: Readonly<Record<keyof GenerateOptions, OptionRule>> =
   removeInvalidValues: boolean,
   eosTokenId: idOrIds,
   bosTokenId: id,
+  decoderStartTokenId: id,
   stopStrings: {
     expected: 'a non-empty text or an array of them',
     allows: value => isStopString(value) || isArrayOf(value, isStopString),
@@ -94,7 +95,6 @@ export const LATER_OPTIONS: Readonly<Record<string, unknown>> = {
   lengthPenalty: 1,
   numReturnSequences: 1,
   padTokenId: undefined,
-  decoderStartTokenId: undefined,
   outputScores: false,
 };
 

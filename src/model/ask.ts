@@ -1,7 +1,6 @@
 import { createError } from '../errors.js';
 import { type GenerationState, generate, type LogitsSource, newGenerationState } from '../generation/generate-loop.js';
 import { type GenerationSettings, interpretOptions, withMaxNewTokens } from '../generation/generation-settings.js';
-import type { TokenText } from '../generation/text-stream.js';
 import { nativeCall, nativeWork } from '../native/native-call.js';
 import type { ImageInput } from '../processor/image-input.js';
 import type { AdmissionQueue } from './admission-queue.js';
@@ -16,7 +15,6 @@ import type { ModelParts } from './model-parts.js';
 /** What all calls of one model share. */
 export interface Engine extends ModelParts {
   readonly queue: AdmissionQueue;
-  readonly tokenText: (id: number) => TokenText;
   /** Aborts when the model is disposed. */
   readonly lifetime: AbortSignal;
   /** Whose image features these are. */
@@ -78,7 +76,7 @@ export async function encodeImage(
 }
 
 interface Prompt {
-  /** Of the language model, BOS first. */
+  /** Of the language model, with its BOS or EOS. */
   readonly ids: Int32Array;
   readonly instruction: Int32Array;
 }
@@ -98,37 +96,43 @@ function promptOf(engine: Engine, question: string): Prompt {
   }
   checkLength(engine, question);
   const instruction = fitQFormer(engine.qformerIds(question), engine.model.info.qformerMaxTokens);
-  return { ids: engine.promptIds(question), instruction };
+  return { ids: engine.tokenizer.encode(question), instruction };
 }
 
-/** Before the text is tokenized: libllama takes half a minute for a megabyte of newlines, and nobody else's JavaScript runs meanwhile. */
-function checkLength({ model, queue }: Engine, question: string): void {
-  const least = Math.floor(Buffer.byteLength(question) / model.info.longestTokenBytes);
-  if (least <= queue.cells) return;
+/** Before the text is tokenized, which can take long. */
+function checkLength(engine: Engine, question: string): void {
+  const least = engine.tokenizer.leastTokens(question);
+  const { most, remedy } = limitOf(engine);
+  if (least <= most) return;
   throw createError(
     'CONTEXT_LENGTH_EXCEEDED',
-    `the question alone needs at least ${least} tokens of context, but there are ${queue.cells}: shorten it, or load with a larger contextSize`,
+    `the question alone needs at least ${least} tokens of context, but there are ${most}: shorten it${remedy}`,
   );
 }
 
+/** Tokens that one call can have: what the cache holds, or what the model has positions for. */
+function limitOf({ model, queue }: Engine): { most: number; remedy: string } {
+  const { maxPositions } = model.info;
+  if (maxPositions > 0 && maxPositions < queue.cells) return { most: maxPositions, remedy: '' };
+  return { most: queue.cells, remedy: ', or load with a larger contextSize' };
+}
+
 /** Cells that a call needs: the last token of the answer is never read back, so it takes none. */
-const cellsOf = (engine: Engine, promptTokens: number, maxNewTokens: number): number =>
-  engine.model.info.imageTokens + promptTokens + maxNewTokens - 1;
+const cellsOf = ({ model }: Engine, promptTokens: number, settings: GenerationSettings, maxNewTokens: number): number =>
+  model.info.imageTokens + promptTokens + settings.answerStart.length + maxNewTokens - 1;
 
 /** A limit that the caller set must fit; a default one is lowered to what is there. */
 function fitContext(engine: Engine, promptTokens: number, settings: GenerationSettings): GenerationSettings {
-  const room = engine.queue.cells - cellsOf(engine, promptTokens, 0);
+  const { most, remedy } = limitOf(engine);
+  const room = most - cellsOf(engine, promptTokens, settings, 0);
   if (settings.maxNewTokens <= room) return settings;
-  if (!settings.maxNewTokensGiven && room >= Math.max(1, settings.minNewTokens, settings.minLength)) {
-    return withMaxNewTokens(settings, room);
-  }
-  const least = settings.maxNewTokensGiven
-    ? settings.maxNewTokens
-    : Math.max(1, settings.minNewTokens, settings.minLength);
+  const shortest = Math.max(1, settings.minNewTokens, settings.minLength);
+  if (!settings.maxNewTokensGiven && room >= shortest) return withMaxNewTokens(settings, room);
+  const wanted = settings.maxNewTokensGiven ? settings.maxNewTokens : shortest;
   throw createError(
     'CONTEXT_LENGTH_EXCEEDED',
-    `picture, question and answer need ${cellsOf(engine, promptTokens, least)} tokens of context, but there are ${engine.queue.cells}: ` +
-      'shorten the question or maxNewTokens, or load with a larger contextSize',
+    `picture, question and answer need ${cellsOf(engine, promptTokens, settings, wanted)} tokens of context, but there are ${most}: ` +
+      `shorten the question or maxNewTokens${remedy}`,
   );
 }
 
@@ -141,7 +145,7 @@ async function answer(call: Call, image: ImageInput | ImageFeatures, prompt: Pro
       engine.model.queryImage(ImageFeatures.dataOf(features, engine.owner), prompt.instruction, cancel),
     ),
   );
-  const cells = cellsOf(engine, prompt.ids.length, settings.maxNewTokens);
+  const cells = cellsOf(engine, prompt.ids.length, settings, settings.maxNewTokens);
   const giveBack = await engine.queue.acquire(cells, 1, signal);
   try {
     await generateInSession(call, softTokens, prompt.ids, cells);
@@ -160,7 +164,9 @@ async function generateInSession(
   const source: LogitsSource = {
     prefill: () =>
       clock.measure('prefill', () =>
-        nativeWork(engine.addon, signal, cancel => session.prefill(softTokens, promptIds, cancel)),
+        nativeWork(engine.addon, signal, cancel =>
+          session.prefill(softTokens, promptIds, Int32Array.from(settings.answerStart), cancel),
+        ),
       ),
     decode: (tokens, parents) =>
       clock.measure('decode', () =>
@@ -169,7 +175,9 @@ async function generateInSession(
   };
   try {
     const { onText, onToken } = delivery;
-    await generate(source, settings, { tokenText: engine.tokenText, signal, onText, onToken }, state);
+    const tokenText = (id: number) => engine.tokenizer.tokenText(id);
+    const cleanUpSpaces = engine.model.info.cleanUpTokenizationSpaces;
+    await generate(source, settings, { tokenText, cleanUpSpaces, signal, onText, onToken }, state);
   } finally {
     session.dispose();
   }

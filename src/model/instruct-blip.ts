@@ -12,11 +12,11 @@ import { loadParts } from './load.js';
 import type { LoadOptions } from './load-options.js';
 import type { ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
-import { tokenTexts } from './token-texts.js';
 
 /** Facts of a loaded model. */
 export interface ModelInfo {
   readonly name: string;
+  /** Kind of the language model, by HF's name: `llama` (Vicuna), `t5` (Flan-T5) or `opt`. */
   readonly languageModel: string;
   /** Device that computes, as the engine names it. */
   readonly device: string;
@@ -54,7 +54,6 @@ export class InstructBlip {
     this.#engine = {
       ...parts,
       queue: new AdmissionQueue(parts.model.info.contextSize, sequences),
-      tokenText: tokenTexts(parts.model),
       lifetime: this.#lifetime.signal,
       owner: this,
     };

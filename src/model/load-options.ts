@@ -24,13 +24,13 @@ export interface LoadOptions {
   /** Compute threads, 0..512; 0 (default) = the physical cores that this process may use. */
   threads?: number;
   /**
-   * Tokens that the KV cache holds, of all concurrent calls together. 0 (default) = the model's training context as far as 320 MiB hold it (640 tokens
-   * of Vicuna-7B in F16), but at least 512 of it.
+   * Tokens that the KV cache holds, of all concurrent calls together. 0 (default) = the model's training context (T5, OPT: 2048) as far as 320 MiB hold it
+   * (640 tokens of Vicuna-7B in F16), but at least 512 of it.
    */
   contextSize?: number;
   /** Calls that may generate at the same time, 1..64; further ones wait. Default 4. */
   maxBatch?: number;
-  /** Element type of the KV cache: 'f32', 'f16' (default) or 'q8_0'. */
+  /** Element type of the KV cache: 'f32', 'f16' or 'q8_0'. 'auto' (default) = 'f16', but 'f32' for T5, whose values can be too large for F16. */
   kvCacheType?: KvCacheType;
   /** Aborts loading; `load` rejects with its reason. */
   signal?: AbortSignal;
@@ -45,7 +45,7 @@ const integer = (least: number, most: number): OptionRule => ({
   allows: value => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
 });
 const aFunction: OptionRule = { expected: 'a function', allows: value => typeof value === 'function' };
-const KV_CACHE_TYPES: readonly unknown[] = ['f32', 'f16', 'q8_0'] satisfies KvCacheType[];
+const KV_CACHE_TYPES: readonly unknown[] = ['auto', 'f32', 'f16', 'q8_0'] satisfies KvCacheType[];
 
 const LOAD_RULES: Readonly<Record<keyof LoadOptions, OptionRule>> = {
   device: { expected: 'the name of a device', allows: value => typeof value === 'string' && value !== '' },
@@ -53,7 +53,7 @@ const LOAD_RULES: Readonly<Record<keyof LoadOptions, OptionRule>> = {
   threads: integer(0, 512),
   contextSize: integer(0, 2 ** 24),
   maxBatch: integer(1, 64),
-  kvCacheType: { expected: "'f32', 'f16' or 'q8_0'", allows: value => KV_CACHE_TYPES.includes(value) },
+  kvCacheType: { expected: "'auto', 'f32', 'f16' or 'q8_0'", allows: value => KV_CACHE_TYPES.includes(value) },
   signal: signalRule,
   onProgress: aFunction,
   onLog: aFunction,
@@ -73,5 +73,5 @@ export const nativeLoadOptions = (
   threads: options.threads ?? 0,
   contextSize: options.contextSize ?? 0,
   maxSequences: options.maxBatch ?? 4,
-  kvCacheType: options.kvCacheType ?? 'f16',
+  kvCacheType: options.kvCacheType ?? 'auto',
 });

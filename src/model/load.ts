@@ -3,8 +3,8 @@ import type { LoadedAddon } from '../native/load-addon.js';
 import { loadAddon } from '../native/load-addon.js';
 import { nativeWork } from '../native/native-call.js';
 import { ImageProcessor } from '../processor/image-processor.js';
-import { LlamaPrompt } from '../processor/llama-prompt.js';
 import { QFormerTokenizer } from '../processor/qformer-tokenizer.js';
+import { tokenizerOf } from '../processor/tokenizer-of-model.js';
 import { listenToEngineLog } from './engine-log.js';
 import { linkSignals } from './linked-signal.js';
 import { type LoadOptions, nativeLoadOptions, validateLoadOptions } from './load-options.js';
@@ -75,12 +75,11 @@ async function loadModel(
 function composeParts(addon: LoadedAddon['addon'], model: NativeModel): ModelParts {
   const images = new ImageProcessor(model.info);
   const instructions = new QFormerTokenizer(model.qformerVocabulary, model.info.qformerTokenizer);
-  const prompts = new LlamaPrompt(model);
   return {
     addon,
     model,
     prepareImage: (image, signal) => images.process(image, signal),
     qformerIds: text => instructions.encode(text),
-    promptIds: text => prompts.encode(text),
+    tokenizer: tokenizerOf(model),
   };
 }

@@ -1,5 +1,6 @@
 import type { NativeAddon, NativeModel } from '../native/addon.js';
 import type { ImageInput } from '../processor/image-input.js';
+import type { LanguageTokenizer } from '../processor/language-tokenizer.js';
 
 /** What the façade is composed of. `load.ts` makes the real ones; tests script them. */
 export interface ModelParts {
@@ -9,6 +10,5 @@ export interface ModelParts {
   readonly prepareImage: (image: ImageInput, signal: AbortSignal) => Promise<Float32Array>;
   /** Instruction → ids with [CLS] and [SEP], as long as it comes. */
   readonly qformerIds: (text: string) => Int32Array;
-  /** Question → ids of the language model's prompt, BOS first. */
-  readonly promptIds: (text: string) => Int32Array;
+  readonly tokenizer: LanguageTokenizer;
 }

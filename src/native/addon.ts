@@ -89,7 +89,7 @@ export interface NativeGgufFile {
   readonly tensors: readonly NativeGgufTensor[];
 }
 
-export type KvCacheType = 'f32' | 'f16' | 'q8_0';
+export type KvCacheType = 'auto' | 'f32' | 'f16' | 'q8_0';
 
 export interface NativeLoadOptions {
   readonly visionPath: string;
@@ -100,7 +100,7 @@ export interface NativeLoadOptions {
   readonly gpuLayers: number;
   /** Compute threads; 0 = physical cores available to this process. */
   readonly threads: number;
-  /** Cells of the unified KV cache; 0 = the training context, as far as 320 MiB hold it. */
+  /** Cells of the KV cache; 0 = what the model can use, as far as 320 MiB hold it. */
   readonly contextSize: number;
   /** Sequences that may live in the cache at once, 1..64. */
   readonly maxSequences: number;
@@ -144,6 +144,7 @@ export interface NativeVocabulary {
 export interface NativeModelInfo {
   readonly name: string;
   readonly device: string;
+  /** HF's `model_type` of the language model: `llama`, `t5`, `opt`. */
   readonly languageModel: string;
   readonly imageSize: number;
   readonly imageMean: readonly number[];
@@ -160,17 +161,25 @@ export interface NativeModelInfo {
   readonly qformerTokenizer: NativeQFormerTokenizer;
   readonly languageHiddenSize: number;
   readonly vocabularySize: number;
+  /** Cells of the KV cache: tokens of all sessions together. */
   readonly contextSize: number;
-  readonly trainingContextSize: number;
+  /** Tokens that a sequence can have, because the model has no positions for more; 0 = any number. */
+  readonly maxPositions: number;
   /** BOS that InstructBLIP's prompt starts with (the hub's tokenizer says `</s>`), not the text model's own; -1 = none. */
   readonly promptBosTokenId: number;
+  /** EOS that it ends with (T5); -1 = none. */
+  readonly promptEosTokenId: number;
+  /** What the decoder of an encoder-decoder starts with (T5: 0); -1 = decoder-only. */
+  readonly decoderStartTokenId: number;
+  /** Decoded text is cleaned up: ` .` becomes `.` (T5, OPT). */
+  readonly cleanUpTokenizationSpaces: boolean;
   /** Ids of the checkpoint's generation config. */
   readonly bosTokenId: number;
   readonly eosTokenIds: readonly number[];
   readonly padTokenId: number;
-  /** UTF-8 bytes of the longest token's text: a text of n bytes has at least n / this many tokens. */
+  /** UTF-8 bytes of the longest token's text, where the engine has the tokenizer; else 0. */
   readonly longestTokenBytes: number;
-  /** The `</s>` of the vocabulary. */
+  /** The `</s>` of the vocabulary; -1 = none. */
   readonly vocabularyEosTokenId: number;
   /** -1 when the checkpoint has none. */
   readonly imageTokenId: number;
@@ -217,6 +226,9 @@ export interface NativeModel {
   readonly info: NativeModelInfo;
   /** The Q-Former's WordPiece vocabulary, by id. */
   readonly qformerVocabulary: readonly string[];
+  /** The language model's vocabulary; null where the engine has its tokenizer (LLaMA). */
+  readonly languageVocabulary: NativeVocabulary | null;
+  /** LLaMA only, as `tokenBytes`. */
   tokenize(text: string, options: NativeTokenizeOptions): Int32Array;
   /** UTF-8 bytes of one token as it appears in text (▁ → space); empty for control tokens unless `special`. */
   tokenBytes(token: number, special: boolean): Uint8Array;
@@ -226,11 +238,14 @@ export interface NativeModel {
   queryImage(features: Float32Array, ids: Int32Array, cancel: NativeCancelToken): Promise<Float32Array>;
   /** Takes `cells` cells of the KV cache and up to `sequences` sequence ids. @throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free */
   createSession(cells: number, sequences: number): NativeSession;
-  /** Runs what is named and returns the named intermediates: for tests. Names are those of the graphs, `stage.step-layer` (native/core/graph.h). */
+  /**
+   * Runs a stage and returns the named intermediates: for tests. Names are those of the graphs, `stage.step-layer` (native/core/graph.h). `input`: pixels,
+   * or for the language model (T5, OPT: one prefill) soft tokens; `ids`: those of the Q-Former or of the prompt.
+   */
   trace(
-    stage: 'vision' | 'qformer',
+    stage: 'vision' | 'qformer' | 'language',
     names: readonly string[],
-    pixels: Float32Array,
+    input: Float32Array,
     ids: Int32Array,
   ): Promise<Record<string, { shape: number[]; data: Float32Array }>>;
   dispose(): Promise<void>;
@@ -238,10 +253,16 @@ export interface NativeModel {
 
 export interface NativeSession {
   /**
-   * Fills sequence 0 with [soft tokens][tokens] and returns the last row's logits [V]. Again on the same session: continues sequence 0.
-   * softTokens [N,languageHiddenSize] may be empty.
+   * Begins one more sequence, behind those that there are, with [soft tokens][tokens][answerStart] and returns its last row's logits [V].
+   * softTokens [N,languageHiddenSize] may be empty. answerStart: what the answer begins with; an encoder-decoder reads the prompt with its encoder and
+   * this with its decoder, and needs at least one token of it.
    */
-  prefill(softTokens: Float32Array, tokens: Int32Array, cancel: NativeCancelToken): Promise<Float32Array>;
+  prefill(
+    softTokens: Float32Array,
+    tokens: Int32Array,
+    answerStart: Int32Array,
+    cancel: NativeCancelToken,
+  ): Promise<Float32Array>;
   /**
    * One step. Row i becomes sequence i: it continues the sequence `parents[i]` of the last step with `tokens[i]`; `parents` left out = identity.
    * A parent may be used by several rows (fork) or by none (dropped). Returns logits [rows,V].

@@ -1,17 +1,23 @@
 import type { NativeModel } from '../../src/native/addon.js';
 import { ImageProcessor } from '../../src/processor/image-processor.js';
-import { LlamaPrompt } from '../../src/processor/llama-prompt.js';
 import { QFormerTokenizer } from '../../src/processor/qformer-tokenizer.js';
-import { PARITY_QUESTIONS, PARITY_RECIPES } from '../unit/support/parity-recipes.js';
+import { tokenizerOf } from '../../src/processor/tokenizer-of-model.js';
+import { PARITY_RECIPES, questionsOf } from '../unit/support/parity-recipes.js';
 import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
 import {
   bytesOf,
   cancelToken,
   loadNative,
+  logitsBehind,
   ParityFiles,
+  promptCells,
   readReference,
+  relativeDifference,
   relativeError,
   sha256,
+  startOf,
+  tracedPair,
+  withSession,
 } from './support/parity.js';
 
 const TOLERANCE = 1e-4;
@@ -41,21 +47,12 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('sta
   const softTokensOf = (picture: number, ids: readonly number[]) =>
     model.queryImage(features[picture]!, Int32Array.from(ids), cancelToken());
 
-  async function lastLogits(softTokens: Float32Array, ids: readonly number[]): Promise<Float32Array> {
-    const session = model.createSession(128, 1);
-    try {
-      return await session.prefill(softTokens, Int32Array.from(ids), cancelToken());
-    } finally {
-      session.dispose();
-    }
-  }
-
   it('has the checkpoint and the pictures that the reference saw', () => {
     expect(recipe.seed).toBe(reference.seed);
     expect(files.weightsSha256).toBe(reference.weightsSha256);
     expect(pictures.map(({ data }) => sha256(data))).toEqual(reference.pictures.map(each => each.rgbSha256));
     expect(reference.pairs.map(({ picture, question }) => [picture, question])).toEqual(
-      pictures.flatMap((_, i) => PARITY_QUESTIONS.map(question => [i, question])),
+      pictures.flatMap((_, i) => questionsOf(recipe).map(question => [i, question])),
     );
   });
 
@@ -64,7 +61,7 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('sta
   });
 
   it('makes the same ids of the questions', () => {
-    const prompts = new LlamaPrompt(model);
+    const prompts = tokenizerOf(model);
     const instructions = new QFormerTokenizer(model.qformerVocabulary, model.info.qformerTokenizer);
     for (const { question, inputIds, qformerIds } of reference.pairs) {
       expect([...prompts.encode(question)]).toEqual(inputIds);
@@ -78,8 +75,8 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('sta
   });
 
   it('has the same intermediates', async () => {
-    const { picture, question, tensors } = reference.trace;
-    const { qformerIds } = reference.pairs.find(pair => pair.picture === picture && pair.question === question)!;
+    const { picture, tensors } = reference.trace;
+    const { qformerIds } = tracedPair(reference);
     const names = Object.keys(tensors);
     expect(names.length).toBeGreaterThan(15);
     for (const stage of ['vision', 'qformer'] as const) {
@@ -107,12 +104,41 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('sta
   it('reads picture and question: logits of every pair', async () => {
     for (const { picture, qformerIds, inputIds, logits } of reference.pairs) {
       const softTokens = await softTokensOf(picture, qformerIds);
-      expect(relativeError(await lastLogits(softTokens, inputIds), logits)).toBeLessThan(TOLERANCE);
+      expect(relativeError(await logitsBehind(model, softTokens, inputIds), logits)).toBeLessThan(TOLERANCE);
     }
   });
 
-  it("is transformers' LlamaForCausalLM without a picture", async () => {
+  it("is transformers' language model without a picture", async () => {
     for (const { inputIds, logits } of reference.texts)
-      expect(relativeError(await lastLogits(new Float32Array(0), inputIds), logits)).toBeLessThan(TOLERANCE);
+      expect(relativeError(await logitsBehind(model, new Float32Array(0), inputIds), logits)).toBeLessThan(TOLERANCE);
+  });
+
+  const { language } = reference;
+  const own = language ? it : it.skip;
+
+  own('has the same intermediates in the language model', async () => {
+    const { picture, inputIds, qformerIds } = tracedPair(reference);
+    const names = Object.keys(language!.tensors);
+    const softTokens = await softTokensOf(picture, qformerIds);
+    const seen = await model.trace('language', names, softTokens, Int32Array.from(inputIds));
+    const errors = names.map(each => [each, relativeError(seen[each]!.data, language!.tensors[each]!)] as const);
+    expect(errors.filter(([, error]) => !(error < TOLERANCE))).toEqual([]);
+    for (const each of names) expect(seen[each]!.shape).toEqual(language!.tensors[each]!.shape);
+  });
+
+  own('answers what it is made to answer: logits of every step, token by token and at once', async () => {
+    const { picture, inputIds, qformerIds } = tracedPair(reference);
+    const { tokens, logits } = language!.forced;
+    const softTokens = await softTokensOf(picture, qformerIds);
+    const rows = await withSession(model, promptCells(model, softTokens, inputIds) + tokens.length, 1, async session => {
+      const start = Int32Array.from(startOf(model));
+      const steps = [await session.prefill(softTokens, Int32Array.from(inputIds), start, cancelToken())];
+      for (const token of tokens) steps.push(await session.decode(Int32Array.of(token), null, cancelToken()));
+      return steps;
+    });
+    const all = Float32Array.from(rows.flatMap(row => [...row]));
+    expect(relativeError(all, logits)).toBeLessThan(TOLERANCE);
+    const atOnce = await logitsBehind(model, softTokens, inputIds, tokens);
+    expect(relativeDifference(atOnce, rows.at(-1)!)).toBeLessThan(TOLERANCE);
   });
 });

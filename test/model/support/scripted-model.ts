@@ -41,8 +41,11 @@ const INFO: NativeModelInfo = {
   languageHiddenSize: 1,
   vocabularySize: VOCABULARY,
   contextSize: 100,
-  trainingContextSize: 100,
+  maxPositions: 0,
   promptBosTokenId: 2,
+  promptEosTokenId: -1,
+  decoderStartTokenId: -1,
+  cleanUpTokenizationSpaces: false,
   bosTokenId: 0,
   eosTokenIds: [1],
   padTokenId: -1,
@@ -84,6 +87,7 @@ export class ScriptedModel {
     const model: NativeModel = {
       info: this.info,
       qformerVocabulary: [],
+      languageVocabulary: null,
       tokenize: text => Int32Array.from(idsOf(text)),
       tokenBytes: (token, special) => (token < 3 && !special ? new Uint8Array(0) : Uint8Array.of(token)),
       encodeImage: (pixels, cancel) => this.#step('vision', cancel, () => pixels.slice(0, 1)),
@@ -106,7 +110,11 @@ export class ScriptedModel {
         return Float32Array.of(image as unknown as number);
       },
       qformerIds: text => Int32Array.from([101, ...idsOf(text), 102]),
-      promptIds: text => Int32Array.from([2, ...idsOf(text)]),
+      tokenizer: {
+        encode: text => Int32Array.from([2, ...idsOf(text)]),
+        tokenText: id => ({ bytes: model.tokenBytes(id, false), isByte: false }),
+        leastTokens: text => text.length,
+      },
     };
   }
 
@@ -143,7 +151,7 @@ export class ScriptedModel {
       return row;
     };
     return {
-      prefill: (softTokens, tokens, cancel) => {
+      prefill: (softTokens, tokens, _answerStart, cancel) => {
         const question = String.fromCharCode(...tokens.subarray(1));
         const reply = this.#script.answer ?? ((text, pixel) => `${text}:${pixel}`);
         answer = idsOf(reply(question, softTokens[0] as number));

@@ -9,7 +9,13 @@ import { interpretOptions } from '../../../src/generation/generation-settings.js
 import { validateGenerateOptions } from '../../../src/generation/validate-options.js';
 
 const WORDS = ['', '', '', ' a', ' b', ' c', '.', ' d'];
-const MODEL = { vocabularySize: WORDS.length, bosTokenId: 0, eosTokenIds: [1], vocabularyEosTokenId: 2 };
+const MODEL = {
+  vocabularySize: WORDS.length,
+  bosTokenId: 0,
+  decoderStartTokenId: -1,
+  eosTokenIds: [1],
+  vocabularyEosTokenId: 2,
+};
 
 /** Logits that make `script` the greedy answer; every row of scores is a fresh copy. */
 function scripted(script: readonly number[]) {

@@ -3,7 +3,13 @@ import { DEFAULT_MAX_NEW_TOKENS, interpretOptions } from '../../../src/generatio
 import { HF_ONLY_OPTIONS, LATER_OPTIONS, OPTION_RULES } from '../../../src/generation/option-rules.js';
 import { validateGenerateOptions } from '../../../src/generation/validate-options.js';
 
-const VICUNA = { vocabularySize: 32001, bosTokenId: 0, eosTokenIds: [1], vocabularyEosTokenId: 2 };
+const VICUNA = {
+  vocabularySize: 32001,
+  bosTokenId: 0,
+  decoderStartTokenId: -1,
+  eosTokenIds: [1],
+  vocabularyEosTokenId: 2,
+};
 const validate = (options: Record<string, unknown>) => validateGenerateOptions(options);
 const interpret = (options: GenerateOptions) => interpretOptions(validateGenerateOptions(options), VICUNA);
 const failure = (code: string, message: RegExp) =>
@@ -37,6 +43,7 @@ const VALUES: Record<keyof GenerateOptions, { good: unknown; bad: unknown[] }> =
   removeInvalidValues: { good: true, bad: [null] },
   eosTokenId: { good: [], bad: [-1, [2 ** 31]] },
   bosTokenId: { good: 0, bad: [-1] },
+  decoderStartTokenId: { good: 0, bad: [-1, 1.5, '0'] },
   stopStrings: { good: 'x', bad: ['', [''], 5] },
   logitsProcessors: { good: [() => {}], bad: [() => {}, [1]] },
   compat: { good: 'hf-4.34', bad: ['hf', 4] },

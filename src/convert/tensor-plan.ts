@@ -82,7 +82,8 @@ const HARMLESS =
 
 /** A weight that no rule reads would change the answers if the model has it: refuse instead of dropping it. @throws CHECKPOINT_UNSUPPORTED */
 export function checkAllUsed(rules: readonly TensorRule[], files: CheckpointFiles): void {
-  const used = new Set(rules.flatMap(({ source, aliases = [] }) => [source, ...aliases]));
+  const read = rules.filter(({ constant }) => constant === undefined);
+  const used = new Set(read.flatMap(({ source, aliases = [] }) => [source, ...aliases]));
   const unknown = files.names.filter(name => !used.has(name) && !HARMLESS.test(name));
   if (unknown.length === 0) return;
   throw createError(

@@ -4,11 +4,25 @@
 //   E=.engine/llama.cpp-3.22.1 L=$PWD/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64
 //   g++ -std=c++17 -O2 -I$E/include -I$E/src -I$E/ggml/include test/reference/llama-cpp-oracle.cpp -o /tmp/oracle \
 //     $L/libllama.*.so $L/libggml.*.so $L/libggml-base.so -Wl,-rpath,$L
-// Use:
-//   oracle types > test/fixtures/quantize-mixtures.json     types that llama.cpp's mixtures give tensors of several
-//   model shapes oracle quantize in.gguf out.gguf Q4_K_M                 llama_model_quantize oracle logits model.gguf
-//   <backend folder> 1 2 3         last logits after tokens 1 2 3, CPU, one value a line oracle tokenize model.gguf
-//   <backend folder> <text>
+// Types that llama.cpp's mixtures give tensors of several model shapes:
+//
+//   oracle types > test/fixtures/quantize-mixtures.json
+//
+// llama_model_quantize:
+//
+//   oracle quantize in.gguf out.gguf Q4_K_M
+//
+// Last logits after tokens 1 2 3, CPU, one value a line; of an encoder-decoder, the logits of every token after the
+// dash:
+//
+//   oracle logits model.gguf <backend folder> 1 2 3
+//
+//   oracle decode model.gguf <backend folder> 1 2 3 - 0 4 5
+//
+// Tokens of a text:
+//
+//   oracle tokenize model.gguf <backend folder> <text>
+
 #include <ggml-backend.h>
 #include <ggml.h>
 #include <llama-ext.h>
@@ -200,6 +214,25 @@ void print_logits(llama_model* model, std::vector<llama_token> tokens) {
     llama_free(context);
 }
 
+/// An encoder-decoder: all logits of the decoder's tokens after the encoder's.
+void print_decoder_logits(llama_model* model, std::vector<llama_token> source, std::vector<llama_token> target) {
+    llama_context_params params = llama_context_default_params();
+    params.n_ctx = params.n_batch = params.n_ubatch = 256;
+    params.n_threads = params.n_threads_batch = 2;
+    params.type_k = params.type_v = GGML_TYPE_F32;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+    llama_context* context = llama_init_from_model(model, params);
+    if (llama_encode(context, llama_batch_get_one(source.data(), static_cast<int32_t>(source.size()))) != 0)
+        std::exit(1);
+    const int32_t size = llama_vocab_n_tokens(llama_model_get_vocab(model));
+    for (llama_token token : target) {
+        if (llama_decode(context, llama_batch_get_one(&token, 1)) != 0) std::exit(1);
+        const float* logits = llama_get_logits_ith(context, -1);
+        for (int32_t i = 0; i < size; ++i) std::printf("%.9g\n", logits[i]);
+    }
+    llama_free(context);
+}
+
 void print_tokens(const llama_model* model, const std::string& text) {
     std::vector<llama_token> tokens(text.size() + 8);
     const int32_t count = llama_tokenize(llama_model_get_vocab(model), text.data(), static_cast<int32_t>(text.size()),
@@ -221,6 +254,19 @@ int main(int argc, char** argv) {
         print_types();
     } else if (mode == "quantize" && argc == 5) {
         return quantize(argv[2], argv[3], argv[4]);
+    } else if (mode == "decode" && argc > 5) {
+        llama_model* model = load(argv[2], argv[3], false);
+        std::vector<llama_token> source, target;
+        bool decoder = false;
+        for (int i = 4; i < argc; ++i) {
+            if (argv[i][0] == '-') {
+                decoder = true;
+            } else {
+                (decoder ? target : source).push_back(std::atoi(argv[i]));
+            }
+        }
+        print_decoder_logits(model, source, target);
+        llama_model_free(model);
     } else if ((mode == "logits" || mode == "tokenize") && argc > 4) {
         llama_model* model = load(argv[2], argv[3], mode == "tokenize");
         std::vector<llama_token> tokens;

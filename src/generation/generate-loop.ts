@@ -28,8 +28,8 @@ export type FinishReason = 'stop' | 'length' | 'abort';
 
 export interface GenerateHooks {
   readonly tokenText: (id: number) => TokenText;
-  /** The text is cleaned up as HF does with `clean_up_tokenization_spaces`. */
-  readonly cleanUpSpaces?: boolean | undefined;
+  /** The tokenizer's `clean_up_tokenization_spaces`; missing = false. */
+  readonly cleanUpSpaces?: boolean;
   /** Aborts between and inside steps; the reason is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Each is waited for before the next step. */
@@ -58,7 +58,7 @@ export async function generate(
 ): Promise<void> {
   const process = createProcessor(settings);
   const select = settings.doSample ? multinomial(seededRandom(settings.seed)) : greedy;
-  const stream = new TextStream(settings.stopStrings);
+  const stream = new TextStream(settings.stopStrings, hooks.cleanUpSpaces);
   const context = [...settings.contextPrefix];
 
   let scores = await source.prefill();
@@ -73,8 +73,10 @@ export async function generate(
     const ended = settings.stopIds.includes(id);
     // A stop id that is text (`eosTokenId` of a full stop, say) is text of the answer, as in HF; special tokens have none.
     let text = stream.push(hooks.tokenText(id));
-    const finishReason = finishReasonOf(ended || stream.stopped, state.tokens.length, settings);
+    let finishReason = finishReasonOf(ended || stream.stopped, state.tokens.length, settings);
     if (finishReason) text += stream.finish();
+    // The last characters, held back until now, may complete a stop string.
+    if (stream.stopped) finishReason = 'stop';
     await deliver(hooks, state, { id, text, index: state.tokens.length - 1 }, raw);
     if (finishReason) {
       state.finishReason = finishReason;

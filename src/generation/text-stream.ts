@@ -1,8 +1,10 @@
+import { SpaceCleaner } from './clean-up-spaces.js';
+
 /**
  * Token bytes → pieces of text that join exactly to the answer, which is what HF gives as
  * `batch_decode(tokens, skip_special_tokens=True)[0].strip()`, cut before a stop string. Held back until it is certain:
- * a character of which bytes are missing, a run of byte tokens (HF turns a run that is not valid UTF-8 into one U+FFFD per byte), a possible beginning
- * of a stop string, white space at the end.
+ * a character of which bytes are missing, a run of byte tokens (HF turns a run that is not valid UTF-8 into one U+FFFD per byte), what clean-up may
+ * still change, a possible beginning of a stop string, white space at the end.
  */
 
 /** How a token appears in text. */
@@ -11,6 +13,8 @@ export interface TokenText {
   readonly bytes: Uint8Array;
   /** One raw byte of a character that the vocabulary does not have (`<0xE2>`), not a piece of text. */
   readonly isByte: boolean;
+  /** In place of `bytes` when no token with text came before: HF's decoder for T5 drops the spaces of the first one. */
+  readonly atStart?: Uint8Array;
 }
 
 /** What Python's `str.strip()` takes for white space: JavaScript's set differs by U+001C..1F, U+0085 and U+FEFF. */
@@ -32,15 +36,22 @@ export class TextStream {
   readonly #stopStrings: readonly string[];
   /** Keeps the beginning of a character whose other bytes come with the next token (byte-level BPE cuts anywhere). */
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  /** Decoded, not yet released. */
+  readonly #cleaner: SpaceCleaner | null;
+  /** Decoded and cleaned, not yet released. */
   #held = '';
+  #hasTokens = false;
   /** Bytes of the byte tokens since the last other token. */
   #run: number[] = [];
   #started = false;
   #stopped = false;
 
-  constructor(stopStrings: readonly string[]) {
+  /**
+   * @param stopStrings looked for in the text as the user sees it
+   * @param cleanUpSpaces HF's `clean_up_tokenization_spaces`
+   */
+  constructor(stopStrings: readonly string[], cleanUpSpaces = false) {
     this.#stopStrings = stopStrings;
+    this.#cleaner = cleanUpSpaces ? new SpaceCleaner() : null;
   }
 
   /** Whether a stop string has been found; nothing comes after it. */
@@ -51,20 +62,14 @@ export class TextStream {
   /** Takes the next token and returns the text that became certain, often ''. */
   push(token: TokenText): string {
     if (this.#stopped || token.bytes.length === 0) return '';
-    if (token.isByte) this.#run.push(...token.bytes);
+    const bytes = (this.#hasTokens ? undefined : token.atStart) ?? token.bytes;
+    this.#hasTokens = true;
+    if (token.isByte) this.#run.push(...bytes);
     else {
       this.#endRun();
-      this.#held += this.#decoder.decode(token.bytes, { stream: true });
+      this.#append(this.#decoder.decode(bytes, { stream: true }));
     }
-    // A run that is valid so far may contain a stop string already, most often a line feed.
-    const soFar = this.#held + (this.#run.length > 0 ? (decodeValid(this.#run) ?? '') : '');
-    const stop = this.#findStop(soFar);
-    if (stop >= 0) {
-      this.#stopped = true;
-      this.#held = soFar.slice(0, stop);
-      this.#run = [];
-      return this.#releaseAll();
-    }
+    if (this.#stopIn(this.#held + this.#runSoFar())) return this.#releaseAll();
     return this.#release(this.#held.length - this.#possibleStopLength());
   }
 
@@ -72,14 +77,35 @@ export class TextStream {
   finish(): string {
     if (this.#stopped) return '';
     this.#endRun();
-    this.#held += this.#decoder.decode();
+    this.#append(this.#decoder.decode());
+    this.#held += this.#cleaner?.finish() ?? '';
+    this.#stopIn(this.#held);
     return this.#releaseAll();
+  }
+
+  #append(text: string): void {
+    this.#held += this.#cleaner ? this.#cleaner.push(text) : text;
   }
 
   #endRun(): void {
     if (this.#run.length === 0) return;
-    this.#held += decodeValid(this.#run) ?? '\u{fffd}'.repeat(this.#run.length);
+    this.#append(decodeValid(this.#run) ?? '\u{fffd}'.repeat(this.#run.length));
     this.#run = [];
+  }
+
+  /** A run that is valid so far may contain a stop string already, most often a line feed. What clean-up makes of it is known when it ends. */
+  #runSoFar(): string {
+    return this.#run.length > 0 && !this.#cleaner ? (decodeValid(this.#run) ?? '') : '';
+  }
+
+  /** Whether `text`, which is all that is held, contains a stop string; then only what is before it stays. */
+  #stopIn(text: string): boolean {
+    const stop = this.#findStop(text);
+    if (stop < 0) return false;
+    this.#stopped = true;
+    this.#held = text.slice(0, stop);
+    this.#run = [];
+    return true;
   }
 
   #findStop(text: string): number {

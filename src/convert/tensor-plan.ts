@@ -18,7 +18,7 @@ const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((length, i) => length === b[i]);
 
 const findTensor = ({ source, aliases = [] }: TensorRule, files: CheckpointFiles): CheckpointTensor | undefined => {
-  const name = [source, ...aliases].find(candidate => files.get(candidate));
+  const name = [source, ...aliases].findLast(candidate => files.get(candidate));
   return name === undefined ? undefined : files.get(name);
 };
 

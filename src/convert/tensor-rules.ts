@@ -13,7 +13,7 @@ export interface TensorRule {
   readonly role: TensorRole;
   /** HF name. */
   readonly source: string;
-  /** Other names of the same weights: a checkpoint has one of them, or several with equal values. */
+  /** Other names of the same weights, in the order of HF's modules: each is loaded over those before, so the last that is there counts. */
   readonly aliases?: readonly string[];
   /** HF's shape where it differs (leading ones). */
   readonly sourceShape?: readonly number[];
@@ -51,7 +51,10 @@ export const norm = (name: string, source: string, size: number): TensorRule[] =
   vector(`${name}.bias`, `${source}.bias`, size),
 ];
 
-/** Token embedding and head [vocabulary, hidden]. When they are tied there is one matrix, which checkpoints store under either name or both. */
+/**
+ * Token embedding and head [vocabulary, hidden]. When they are tied there is one matrix, which checkpoints store under either name or both.
+ * @param names of the embedding, in the order of HF's modules
+ */
 export function embeddings(
   names: readonly [string, ...string[]],
   config: { readonly vocabSize: number; readonly hiddenSize: number; readonly tied: boolean },

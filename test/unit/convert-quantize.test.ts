@@ -78,6 +78,15 @@ describe('quantize', () => {
     }
   });
 
+  it.each(['llama', 't5', 'opt'])('refuses a %s file without the number of its layers', async architecture => {
+    const entries = [string('general.architecture', architecture), u32(`${architecture}.attention.head_count`, 4)];
+    writeFileSync(inWork('no-layers.gguf'), layoutGguf(entries, []).header);
+    await expect(quantize(inWork('no-layers.gguf'), inWork('x.gguf'), { type: 'Q8_0' })).rejects.toMatchObject({
+      code: 'MODEL_FILE_KEY_MISSING',
+      message: expect.stringContaining(`${architecture}.block_count`),
+    });
+  });
+
   it('keeps existing files without force, and its input always', async () => {
     const input = inWork('tiny-F32.gguf');
     const before = readFileSync(input);

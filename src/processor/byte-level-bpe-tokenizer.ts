@@ -19,49 +19,51 @@ const utf8 = new TextEncoder();
 const isSpecial = (type: number): boolean => type === TOKEN_TYPES.control || type === TOKEN_TYPES.unknown;
 
 /** Texts to find in a prompt before anything else; the longest first, because one may begin with another. */
-function matcher(texts: readonly string[]): RegExp | undefined {
+function matcher(texts: readonly string[]): RegExp {
   const longestFirst = texts.filter(text => text.length > 0).sort((a, b) => b.length - a.length);
   const escaped = longestFirst.map(text => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  return escaped.length > 0 ? new RegExp(escaped.join('|'), 'g') : undefined;
+  // No text at all: a pattern that nothing matches.
+  return new RegExp(escaped.join('|') || '(?!)', 'g');
 }
 
 /** OPT's tokenizer: byte-level BPE as transformers 4.34's `GPT2TokenizerFast` does it; the vocabulary and the rules are those of the model's file. */
 export class ByteLevelBpeTokenizer implements LanguageTokenizer {
   readonly #vocabulary: NativeVocabulary;
-  readonly #affixes: PromptAffixes;
+  /** Ids in front of every prompt and behind it: one or none. */
+  readonly #front: readonly number[];
+  readonly #behind: readonly number[];
   readonly #ids = new Map<string, number>();
   readonly #pairs: BytePairs;
   /** Token of each byte; -1 = the vocabulary has none, and HF drops the byte. */
   readonly #byteIds: Int32Array;
-  readonly #added: RegExp | undefined;
-  readonly #addedOrSpecial: RegExp | undefined;
+  readonly #added: RegExp;
+  readonly #addedOrSpecial: RegExp;
   readonly #longestTokenBytes: number;
 
   /** @throws MODEL_FILE_KEY_INVALID */
-  constructor(vocabulary: NativeVocabulary, affixes: PromptAffixes) {
+  constructor(vocabulary: NativeVocabulary, { promptBosTokenId, promptEosTokenId }: PromptAffixes) {
     const { tokens, types, merges } = vocabulary;
     this.#vocabulary = vocabulary;
-    this.#affixes = affixes;
+    this.#front = this.#affix(promptBosTokenId);
+    this.#behind = this.#affix(promptEosTokenId);
     for (const [id, text] of tokens.entries()) if (types[id] !== TOKEN_TYPES.unused) this.#ids.set(text, id);
     this.#byteIds = Int32Array.from(BYTE_CHARACTERS, character => this.#ids.get(character) ?? -1);
     this.#pairs = new BytePairs(this.#ids, tokens.length, merges);
     this.#added = matcher(tokens.filter((_, id) => types[id] === TOKEN_TYPES.userDefined));
     this.#addedOrSpecial = matcher(tokens.filter((_, id) => this.#isAdded(id)));
     this.#longestTokenBytes = this.#findLongest();
-    for (const id of Object.values(affixes)) this.#check(id);
   }
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
-    const { promptBosTokenId, promptEosTokenId } = this.#affixes;
-    const ids = promptBosTokenId >= 0 ? [promptBosTokenId] : [];
+    const ids = [...this.#front];
     let end = 0;
-    for (const match of text.matchAll((options.parseSpecial ? this.#addedOrSpecial : this.#added) ?? /$^/g)) {
+    for (const match of text.matchAll(options.parseSpecial ? this.#addedOrSpecial : this.#added)) {
       this.#encodeText(text.slice(end, match.index), ids);
       ids.push(this.#ids.get(match[0]) as number);
       end = match.index + match[0].length;
     }
     this.#encodeText(text.slice(end), ids);
-    if (promptEosTokenId >= 0) ids.push(promptEosTokenId);
+    ids.push(...this.#behind);
     return Int32Array.from(ids);
   }
 
@@ -73,7 +75,7 @@ export class ByteLevelBpeTokenizer implements LanguageTokenizer {
   }
 
   leastTokens(text: string): number {
-    const affixes = Object.values(this.#affixes).filter(id => id >= 0).length;
+    const affixes = this.#front.length + this.#behind.length;
     // Bytes without a token are dropped: then nothing can be said.
     if (this.#byteIds.includes(-1)) return affixes;
     return affixes + Math.ceil(Buffer.byteLength(text) / this.#longestTokenBytes);
@@ -113,8 +115,8 @@ export class ByteLevelBpeTokenizer implements LanguageTokenizer {
     return lengths.reduce((longest, length) => Math.max(longest, length), 1);
   }
 
-  #check(id: number): void {
-    if (id < this.#vocabulary.tokens.length) return;
+  #affix(id: number): readonly number[] {
+    if (id < this.#vocabulary.tokens.length) return id >= 0 ? [id] : [];
     throw createError(
       'MODEL_FILE_KEY_INVALID',
       `instructblip.text: prompts would begin or end with token ${id}, but the vocabulary has ${this.#vocabulary.tokens.length}`,

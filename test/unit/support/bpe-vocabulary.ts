@@ -31,6 +31,12 @@ export function bpeVocabulary(merges: readonly string[], special: readonly strin
 /** A small one, laid out as OPT's. */
 export const smallBpeVocabulary = (): BpeVocabulary => bpeVocabulary(MERGES.split(/[|\n]/));
 
+/** By id. Not the order of the object's keys: `0` to `9` come first there. */
+export const tokensOf = ({ vocab }: BpeVocabulary): string[] =>
+  Object.entries(vocab)
+    .sort(([, a], [, b]) => a - b)
+    .map(([token]) => token);
+
 /** The two files that GPT2Tokenizer loads. */
 export const bpeFiles = ({ vocab, merges }: BpeVocabulary): { 'vocab.json': string; 'merges.txt': string } => ({
   'vocab.json': JSON.stringify(vocab),

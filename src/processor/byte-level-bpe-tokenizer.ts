@@ -2,6 +2,7 @@ import { TOKEN_TYPES } from '../convert/base-vocabulary.js';
 import { createError } from '../errors.js';
 import type { TokenText } from '../generation/text-stream.js';
 import type { NativeVocabulary } from '../native/addon.js';
+import { AddedTokens } from './added-tokens.js';
 import { BYTE_CHARACTERS, tokenBytes } from './byte-characters.js';
 import { byteLevelWords } from './byte-level-words.js';
 import { BytePairs } from './byte-pairs.js';
@@ -18,14 +19,6 @@ const utf8 = new TextEncoder();
 
 const isSpecial = (type: number): boolean => type === TOKEN_TYPES.control || type === TOKEN_TYPES.unknown;
 
-/** Texts to find in a prompt before anything else; the longest first, because one may begin with another. */
-function matcher(texts: readonly string[]): RegExp {
-  const longestFirst = texts.filter(text => text.length > 0).sort((a, b) => b.length - a.length);
-  const escaped = longestFirst.map(text => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  // No text at all: a pattern that nothing matches.
-  return new RegExp(escaped.join('|') || '(?!)', 'g');
-}
-
 /** OPT's tokenizer: byte-level BPE as transformers 4.34's `GPT2TokenizerFast` does it; the vocabulary and the rules are those of the model's file. */
 export class ByteLevelBpeTokenizer implements LanguageTokenizer {
   readonly #vocabulary: NativeVocabulary;
@@ -36,8 +29,8 @@ export class ByteLevelBpeTokenizer implements LanguageTokenizer {
   readonly #pairs: BytePairs;
   /** Token of each byte; -1 = the vocabulary has none, and HF drops the byte. */
   readonly #byteIds: Int32Array;
-  readonly #added: RegExp;
-  readonly #addedOrSpecial: RegExp;
+  readonly #added: AddedTokens;
+  readonly #addedOrSpecial: AddedTokens;
   readonly #longestTokenBytes: number;
 
   /** @throws MODEL_FILE_KEY_INVALID */
@@ -49,20 +42,19 @@ export class ByteLevelBpeTokenizer implements LanguageTokenizer {
     for (const [id, text] of tokens.entries()) if (types[id] !== TOKEN_TYPES.unused) this.#ids.set(text, id);
     this.#byteIds = Int32Array.from(BYTE_CHARACTERS, character => this.#ids.get(character) ?? -1);
     this.#pairs = new BytePairs(this.#ids, tokens.length, merges);
-    this.#added = matcher(tokens.filter((_, id) => types[id] === TOKEN_TYPES.userDefined));
-    this.#addedOrSpecial = matcher(tokens.filter((_, id) => this.#isAdded(id)));
+    const addedIf = (belongs: (id: number) => boolean): AddedTokens =>
+      new AddedTokens(tokens.flatMap((text, id) => (belongs(id) ? [[text, id]] : [])));
+    this.#added = addedIf(id => types[id] === TOKEN_TYPES.userDefined);
+    this.#addedOrSpecial = addedIf(id => this.#isAdded(id));
     this.#longestTokenBytes = this.#findLongest();
   }
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
     const ids = [...this.#front];
-    let end = 0;
-    for (const match of text.matchAll(options.parseSpecial ? this.#addedOrSpecial : this.#added)) {
-      this.#encodeText(text.slice(end, match.index), ids);
-      ids.push(this.#ids.get(match[0]) as number);
-      end = match.index + match[0].length;
+    for (const part of (options.parseSpecial ? this.#addedOrSpecial : this.#added).split(text)) {
+      if (typeof part === 'number') ids.push(part);
+      else this.#encodeText(part, ids);
     }
-    this.#encodeText(text.slice(end), ids);
     ids.push(...this.#behind);
     return Int32Array.from(ids);
   }
@@ -83,7 +75,6 @@ export class ByteLevelBpeTokenizer implements LanguageTokenizer {
 
   /** Appends the tokens of text without added ones. Each such text gets its own space in front, as in HF. */
   #encodeText(text: string, ids: number[]): void {
-    if (text === '') return;
     const spaced = this.#vocabulary.addSpacePrefix && !text.startsWith(' ') ? ` ${text}` : text;
     for (const word of byteLevelWords(spaced)) {
       this.#pairs.merge(this.#bytesOf(word), ids);

@@ -22,8 +22,8 @@ function small(changes: Partial<NativeVocabulary> = {}): NativeVocabulary {
   return { ...vocabulary, tokens, types: new Int32Array(tokens.length).fill(1), merges, ...changes };
 }
 
-function decode(ids: Iterable<number>): string {
-  const stream = new TextStream([]);
+function decode(ids: Iterable<number>, cleanUpSpaces: boolean): string {
+  const stream = new TextStream([], cleanUpSpaces);
   let text = '';
   for (const id of ids) text += stream.push(tokenizer.tokenText(id));
   return text + stream.finish();
@@ -42,18 +42,22 @@ describe('byte-level BPE tokenizer', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('decodes them, streamed token by token, as transformers does', () => {
+  it('decodes them, streamed token by token, as transformers does, with and without cleaning up', () => {
     const expected = digestsOf(reference.decoded);
-    const wrong = texts.filter((text, i) => digest(decode(bare.encode(text))) !== expected[2 * i]);
+    const wrong = texts.filter((text, i) => {
+      const ids = bare.encode(text);
+      return digest(decode(ids, false)) !== expected[2 * i] || digest(decode(ids, true)) !== expected[2 * i + 1];
+    });
     expect(wrong).toEqual([]);
   });
 
   it('decodes random ids, whose bytes are often no UTF-8, as transformers does', () => {
     const expected = digestsOf(reference.randomDecoded);
     const lists = randomIds(vocabulary.tokens.length);
-    const decoded = lists.map(decode);
-    expect(decoded.filter(text => text.includes('\ufffd')).length).toBeGreaterThan(1000);
-    expect(lists.filter((_, i) => digest(decoded[i] as string) !== expected[2 * i])).toEqual([]);
+    const decoded = [false, true].map(cleanUp => lists.map(ids => decode(ids, cleanUp)));
+    expect(decoded[0]?.filter(text => text.includes('\ufffd')).length).toBeGreaterThan(1000);
+    const wrong = lists.filter((_, i) => decoded.some((text, k) => digest(text[i] as string) !== expected[2 * i + k]));
+    expect(wrong).toEqual([]);
   });
 
   it('splits every code point from its neighbours as transformers does', () => {

@@ -52,7 +52,10 @@ class TokenTable {
   }
 }
 
-/** HF can let added tokens swallow the spaces around them, or match them as whole words only: no field of ours says so. */
+/**
+ * HF can let added tokens swallow the spaces around them, or match them as whole words only: no field of ours says so. (What 4.34 does on its own is not
+ * followed: without a tokenizer.json it lets `additional_special_tokens` that are plain strings swallow spaces; later versions do not.)
+ */
 function refuseStripping(tokens: readonly unknown[], where: string): void {
   for (const token of tokens) {
     const name = isObject(token) ? ['lstrip', 'rstrip', 'single_word'].find(flag => token[flag] === true) : undefined;

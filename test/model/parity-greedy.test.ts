@@ -1,6 +1,7 @@
 import type { AskOptions } from '../../src/model/ask-options.js';
 import { InstructBlip } from '../../src/model/instruct-blip.js';
 import type { LoadOptions } from '../../src/model/load-options.js';
+import { stopIdsOf } from '../unit/support/parity-recipe.js';
 import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
 import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
 import { ParityFiles, type ReferencePair, readReference } from './support/parity.js';
@@ -78,11 +79,11 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('gre
   });
 
   it('stop as transformers does: at the checkpoint’s id, which is part of the answer', async () => {
-    const stop = recipe.text.eos_token_id;
-    for (const ids of expected) expect(ids.length === 24 || ids.at(-1) === stop).toBe(true);
+    const stops = stopIdsOf(recipe);
+    for (const ids of expected) expect(ids.length === 24 || stops.includes(ids.at(-1)!)).toBe(true);
     const stopped = pairs.find(({ ids }) => ids.length < 24);
-    // The head of the old revision is tied: its stop id is not favoured.
-    expect(stopped !== undefined).toBe(recipe.stopFactor > 1);
+    // A tied head does not favour its stop id: it may not come.
+    if (recipe.stopFactor > 1) expect(stopped).toBeDefined();
     if (!stopped) return;
     const { finishReason, tokens } = await withModel(files, {}, blip =>
       blip.ask(pictures[stopped.picture]!, stopped.question, GREEDY),

@@ -10,14 +10,10 @@ import {
   loadNative,
   logitsBehind,
   ParityFiles,
-  promptCells,
   readReference,
-  relativeDifference,
   relativeError,
   sha256,
-  startOf,
   tracedPair,
-  withSession,
 } from './support/parity.js';
 
 const TOLERANCE = 1e-4;
@@ -111,34 +107,5 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('sta
   it("is transformers' language model without a picture", async () => {
     for (const { inputIds, logits } of reference.texts)
       expect(relativeError(await logitsBehind(model, new Float32Array(0), inputIds), logits)).toBeLessThan(TOLERANCE);
-  });
-
-  const { language } = reference;
-  const own = language ? it : it.skip;
-
-  own('has the same intermediates in the language model', async () => {
-    const { picture, inputIds, qformerIds } = tracedPair(reference);
-    const names = Object.keys(language!.tensors);
-    const softTokens = await softTokensOf(picture, qformerIds);
-    const seen = await model.trace('language', names, softTokens, Int32Array.from(inputIds));
-    const errors = names.map(each => [each, relativeError(seen[each]!.data, language!.tensors[each]!)] as const);
-    expect(errors.filter(([, error]) => !(error < TOLERANCE))).toEqual([]);
-    for (const each of names) expect(seen[each]!.shape).toEqual(language!.tensors[each]!.shape);
-  });
-
-  own('answers what it is made to answer: logits of every step, token by token and at once', async () => {
-    const { picture, inputIds, qformerIds } = tracedPair(reference);
-    const { tokens, logits } = language!.forced;
-    const softTokens = await softTokensOf(picture, qformerIds);
-    const rows = await withSession(model, promptCells(model, softTokens, inputIds) + tokens.length, 1, async session => {
-      const start = Int32Array.from(startOf(model));
-      const steps = [await session.prefill(softTokens, Int32Array.from(inputIds), start, cancelToken())];
-      for (const token of tokens) steps.push(await session.decode(Int32Array.of(token), null, cancelToken()));
-      return steps;
-    });
-    const all = Float32Array.from(rows.flatMap(row => [...row]));
-    expect(relativeError(all, logits)).toBeLessThan(TOLERANCE);
-    const atOnce = await logitsBehind(model, softTokens, inputIds, tokens);
-    expect(relativeDifference(atOnce, rows.at(-1)!)).toBeLessThan(TOLERANCE);
   });
 });

@@ -52,24 +52,26 @@ def t5_trace(model, embeddings) -> dict:
         watch.output("encoder.output", language.encoder)
         outputs = language(inputs_embeds=embeddings, **answer_start(model))
     watch.seen["encoder.output"] = outputs.encoder_last_hidden_state
-    return {"encoder.embeddings": embeddings[0], **{name: value[0] for name, value in watch.seen.items()}, "decoder.logits": outputs.logits[0]}
+    # The decoder reads one token: no rows.
+    seen = {name: value[0] if name.startswith("encoder") else value[0, -1] for name, value in watch.seen.items()}
+    return {"encoder.embeddings": embeddings[0], **seen, "decoder.logits": outputs.logits[0, -1]}
 
 
-def opt_trace(model, embeddings) -> dict:
+def opt_trace(model, embeddings, rows: int) -> dict:
+    """Of the prompt's ids; soft tokens are read before them, in a graph of their own."""
     decoder = model.language_model.model.decoder
     with Watch() as watch:
         watch.input("opt.embeddings", decoder.layers[0])
         for i, layer in enumerate(decoder.layers):
             watch.output(f"opt.layer-{i}", layer)
         outputs = model.language_model(inputs_embeds=embeddings, output_hidden_states=True)
-    seen = {name: value[0] for name, value in watch.seen.items()}
-    return {**seen, "opt.output": outputs.hidden_states[-1][0], "opt.logits": outputs.logits[0, -1:]}
+    seen = {name: value[0, -rows:] for name, value in watch.seen.items()}
+    return {**seen, "opt.output": outputs.hidden_states[-1][0, -1], "opt.logits": outputs.logits[0, -1]}
 
 
 def language_trace(model, soft_tokens, ids) -> dict:
-    kind = model.config.text_config.model_type
     embeddings = prompt_embeddings(model, soft_tokens, ids)
-    return {"t5": t5_trace, "opt": opt_trace}[kind](model, embeddings)
+    return t5_trace(model, embeddings) if is_encoder_decoder(model) else opt_trace(model, embeddings, ids.shape[1])
 
 
 def largest_in_feed_forward(model, soft_tokens, ids) -> float:

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { type ConvertOptions, convert } from '../../../src/convert/convert.js';
-import type { NativeLoadOptions, NativeModel } from '../../../src/native/addon.js';
+import type { NativeLoadOptions, NativeModel, NativeSession } from '../../../src/native/addon.js';
 import { loadAddon } from '../../../src/native/load-addon.js';
+import { ImageProcessor } from '../../../src/processor/image-processor.js';
 import { writeParityCheckpoint } from '../../unit/support/parity-checkpoint.js';
 import type { ParityRecipe } from '../../unit/support/parity-recipes.js';
+import { PARITY_PICTURES, randomPicture } from '../../unit/support/pictures.js';
 
 /** A tensor of the reference: whole, or every n-th value. */
 export interface StoredTensor {
@@ -42,6 +44,19 @@ export interface Reference {
   readonly trace: { picture: number; question: string; tensors: Record<string, StoredTensor> };
   readonly pairs: ReferencePair[];
   readonly texts: { inputIds: number[]; logits: StoredTensor }[];
+  /** Of models with a graph of their own; picture and question are those of `trace`. */
+  readonly language?: {
+    readonly tensors: Record<string, StoredTensor>;
+    /** T5: largest magnitude inside and behind any feed-forward. */
+    readonly largestInFeedForward?: number;
+    /** Logits in front of each token of an answer that is given, and behind the last; `best`: their largest. */
+    readonly forced: { tokens: number[]; best: number[]; logits: StoredTensor };
+  };
+}
+
+/** The pair that the reference's traces are of. */
+export function tracedPair({ trace, pairs }: Reference): ReferencePair {
+  return pairs.find(({ picture, question }) => picture === trace.picture && question === trace.question)!;
 }
 
 export const readReference = (name: string): Reference =>
@@ -127,3 +142,52 @@ export function loadNative(
   } as const;
   return loadAddon().addon.loadModel({ visionPath, languageModelPath, ...defaults, ...options }, cancelToken(), null);
 }
+
+/** Soft tokens of a pair of the reference. */
+export async function softTokensOf(
+  model: NativeModel,
+  { picture, qformerIds }: Pick<ReferencePair, 'picture' | 'qformerIds'>,
+): Promise<Float32Array> {
+  const images = new ImageProcessor(model.info);
+  const pixels = await images.process(randomPicture(PARITY_PICTURES[picture]!), new AbortController().signal);
+  const features = await model.encodeImage(pixels, cancelToken());
+  return model.queryImage(features, Int32Array.from(qformerIds), cancelToken());
+}
+
+/** A session for the length of `work`. */
+export async function withSession<T>(
+  model: NativeModel,
+  cells: number,
+  sequences: number,
+  work: (session: NativeSession) => Promise<T>,
+): Promise<T> {
+  const session = model.createSession(cells, sequences);
+  try {
+    return await work(session);
+  } finally {
+    session.dispose();
+  }
+}
+
+/** What an answer starts with: the decoder's first id, if there is a decoder. */
+export const startOf = ({ info }: NativeModel): number[] =>
+  info.decoderStartTokenId < 0 ? [] : [info.decoderStartTokenId];
+
+/** Cells of a prompt with its soft tokens. */
+export const promptCells = (model: NativeModel, softTokens: Float32Array, ids: readonly number[]): number =>
+  softTokens.length / model.info.languageHiddenSize + ids.length + startOf(model).length;
+
+/** Row `i` of logits of several sequences. */
+export const rowOf = ({ info }: NativeModel, logits: Float32Array, i: number): Float32Array =>
+  logits.subarray(i * info.vocabularySize, (i + 1) * info.vocabularySize);
+
+/** Logits behind [soft tokens][ids] and the answer's beginning, computed in one piece. */
+export const logitsBehind = (
+  model: NativeModel,
+  softTokens: Float32Array,
+  ids: readonly number[],
+  answer: readonly number[] = [],
+): Promise<Float32Array> =>
+  withSession(model, promptCells(model, softTokens, ids) + answer.length, 1, session =>
+    session.prefill(softTokens, Int32Array.from(ids), Int32Array.from([...startOf(model), ...answer]), cancelToken()),
+  );

@@ -176,7 +176,7 @@ const HEADS: T5Recipe = {
       hidden: 64,
       feedForward: 96,
       layers: 2,
-      heads: 1,
+      heads: 2,
       positions: 64,
       crossAttentionFrequency: 2,
       queries: 16,

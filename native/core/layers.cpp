@@ -16,7 +16,7 @@ ggml_tensor* Linear::build(Graph& graph, ggml_tensor* x) const {
 }
 
 ggml_tensor* Linear::build_for_large(Graph& graph, ggml_tensor* x) const {
-    if (weight->type != GGML_TYPE_F16) return build(graph, x);
+    if (weight->type == GGML_TYPE_F32 || weight->type == GGML_TYPE_BF16) return build(graph, x);
     ggml_context* const context = graph.context();
     constexpr float above_zero = 1e-30F;
     ggml_tensor* const squares = ggml_mean(context, ggml_sqr(context, x));                           // [N,1]
@@ -61,8 +61,19 @@ ggml_tensor* split_heads(Graph& graph, ggml_tensor* x, int64_t count, int64_t si
                         ggml_row_size(x->type, first));
 }
 
+ggml_tensor* transposed_values(Graph& graph, ggml_tensor* v) {
+    ggml_context* const context = graph.context();
+    if (v->type != GGML_TYPE_F32) v = ggml_cast(context, v, GGML_TYPE_F32);
+    return ggml_cont(context, ggml_permute(context, v, 1, 2, 0, 3));
+}
+
 ggml_tensor* DotProductAttention::build(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
                                         const std::string& step, int64_t layer) const {
+    return build_transposed(graph, q, k, transposed_values(graph, v), step, layer);
+}
+
+ggml_tensor* DotProductAttention::build_transposed(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v,
+                                                   const std::string& step, int64_t layer) const {
     ggml_context* const context = graph.context();
     const int64_t size = q->ne[0];
     const int64_t heads = q->ne[1];
@@ -70,8 +81,6 @@ ggml_tensor* DotProductAttention::build(Graph& graph, ggml_tensor* q, ggml_tenso
     // Heads outermost. q is copied into that order, because ggml's fast products want contiguous right sides.
     q = ggml_cont(context, ggml_permute(context, q, 0, 2, 1, 3));  // [heads,N,size]
     k = ggml_permute(context, k, 0, 2, 1, 3);                      // [heads,M,size]
-    if (v->type != GGML_TYPE_F32) v = ggml_cast(context, v, GGML_TYPE_F32);
-    v = ggml_cont(context, ggml_permute(context, v, 1, 2, 0, 3));  // [heads,size,M]
 
     ggml_tensor* const scores = ggml_mul_mat(context, k, q);  // [heads,N,M]
     ggml_prec_set_acc(scores, GGML_PREC_F32);

@@ -19,8 +19,8 @@ struct Linear {
 
     static Linear declare(WeightSink& sink, const std::string& name, int64_t out, int64_t in, bool has_bias = true);
     ggml_tensor* build(Graph& graph, ggml_tensor* x) const;
-    // For x beyond F16's range (65504): products with F16 weights convert x to F16, so its rows are brought to size one
-    // first.
+    // For x beyond F16's range (65504): products with F16 weights convert x to F16, those with most quantized ones keep
+    // scales or sums of x's blocks in F16. So its rows are brought to size one first.
     ggml_tensor* build_for_large(Graph& graph, ggml_tensor* x) const;
 };
 
@@ -65,6 +65,12 @@ struct DotProductAttention {
     // Names `step`_scores, `step`_weights, `step`_context.
     ggml_tensor* build(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v, const std::string& step,
                        int64_t layer) const;
+    // The same for values that lie ready: v [heads,size,M], F32.
+    ggml_tensor* build_transposed(Graph& graph, ggml_tensor* q, ggml_tensor* k, ggml_tensor* v, const std::string& step,
+                                  int64_t layer) const;
 };
+
+// v [M,heads,size] of any type → [heads,size,M], F32
+ggml_tensor* transposed_values(Graph& graph, ggml_tensor* v);
 
 }  // namespace instructblip

@@ -14,8 +14,8 @@ export {
   OptionError,
   OutOfMemoryError,
 } from './errors.js';
+export type { FinishReason, GeneratedToken } from './generation/answer-writer.js';
 export type { Compat } from './generation/compat.js';
-export type { FinishReason, GeneratedToken } from './generation/generate-loop.js';
 export type { GenerateOptions, UserLogitsProcessor } from './generation/generate-options.js';
 export { LANGUAGE_MODEL_TYPES, type LanguageModelType, VISION_TYPES, type VisionType } from './gguf/tensor-types.js';
 export type { Answer, Timings, Usage } from './model/answer.js';

@@ -34,8 +34,7 @@ function pick<T extends object, K extends keyof T>(flags: T, names: readonly K[]
   >;
 }
 
-/** `numBeams` goes to the library as it is, which says what it thinks of it. */
-function askOptions(flags: Flags): AskOptions & { numBeams?: number } {
+function askOptions(flags: Flags): AskOptions {
   return {
     ...pick(flags, ASK_FLAGS),
     ...(flags.beams === undefined ? {} : { numBeams: flags.beams }),
@@ -110,7 +109,7 @@ export function register(program: Command): void {
     .option('--model <folder>', 'folder with the two GGUF files (default: the demo model of the package)')
     .addOption(numberOption('--max-new-tokens <n>', 'most tokens of the answer (default: 256)'))
     .addOption(numberOption('--min-new-tokens <n>', 'fewest tokens of the answer'))
-    .addOption(numberOption('--beams <n>', 'beams'))
+    .addOption(numberOption('--beams <n>', 'beam search with this many beams (default: 1, none)'))
     .addOption(numberOption('--temperature <t>', 'sample, with this temperature'))
     .addOption(numberOption('--top-k <k>', 'sample from the k best tokens'))
     .addOption(numberOption('--top-p <p>', 'sample from the best tokens that reach this probability'))

@@ -19,11 +19,16 @@ export interface CompatPreset {
   readonly stopIds: 'checkpoint' | 'checkpoint-and-vocabulary';
   /** `topK` of a sampling call that names none; 0 = off. */
   readonly defaultTopK: number;
+  /**
+   * By what length the score of a beam is divided: tokens `generated`, or the `context` of processors, which has the prefix but not the stop id
+   * (transformers up to 4.35: a beam that ends counts one token less than one that the length limit cuts).
+   */
+  readonly beamLength: 'generated' | 'context';
 }
 
 /** The presets, by name; `ask` is what a call without `compat` gets. */
 export const COMPAT_PRESETS: Readonly<Record<Compat | 'ask', CompatPreset>> = {
   // Vicuna checkpoints say eos = 1 although the model was trained to end with </s> = 2: stop at either.
-  ask: { contextPrefix: 'none', stopIds: 'checkpoint-and-vocabulary', defaultTopK: 0 },
-  'hf-4.34': { contextPrefix: 'bos', stopIds: 'checkpoint', defaultTopK: 50 },
+  ask: { contextPrefix: 'none', stopIds: 'checkpoint-and-vocabulary', defaultTopK: 0, beamLength: 'generated' },
+  'hf-4.34': { contextPrefix: 'bos', stopIds: 'checkpoint', defaultTopK: 50, beamLength: 'context' },
 };

@@ -35,6 +35,16 @@ export interface GenerateOptions {
   etaCutoff?: number;
   /** Seed of sampling: integer, 0 to 2^53 - 1. The same seed, model file and machine give the same text. Default: a random one. */
   seed?: number;
+  /** Beams that are searched, 1..64; 1 (default) = no beam search. With `doSample`: beam sampling. At most as many as the model was loaded for (`maxBatch`). */
+  numBeams?: number;
+  /** Groups that the beams are divided into, for diverse beam search; divides `numBeams`. Default 1. Excludes sampling. */
+  numBeamGroups?: number;
+  /** Taken off a token's score for each time that an earlier group took it in the same step, >= 0. Default 0. */
+  diversityPenalty?: number;
+  /** When beam search ends: `false` (default) when no beam can become better by its score of now, `true` as soon as `numBeams` have ended, 'never' when none ever can. */
+  earlyStopping?: boolean | 'never';
+  /** Beams' sums of log-probabilities are divided by length^this: above 0 favours long answers, below 0 short ones. Default 1. */
+  lengthPenalty?: number;
   /** Divides positive and multiplies negative scores of tokens already in the context, > 0. Default 1 = off. */
   repetitionPenalty?: number;
   /** No sequence of this many tokens appears twice. Default 0 = off. */

@@ -1,6 +1,7 @@
 /** From validated options and the model's facts to what the loop does: defaults are filled in here and nowhere else. */
 import { OptionError } from '../errors.js';
 import { COMPAT_PRESETS, type CompatPreset } from './compat.js';
+import type { EarlyStopping } from './finished-beams.js';
 import type { GenerateOptions, UserLogitsProcessor } from './generate-options.js';
 import type { SequenceBias } from './sequence-bias.js';
 import { shown } from './validate-options.js';
@@ -14,6 +15,8 @@ export interface ModelFacts {
   readonly bosTokenId: number;
   /** What the decoder of an encoder-decoder starts with; -1 = decoder-only. */
   readonly decoderStartTokenId: number;
+  /** -1 = none. */
+  readonly padTokenId: number;
   /** The checkpoint's stop ids. */
   readonly eosTokenIds: readonly number[];
   /** The vocabulary's `</s>`, -1 = none. */
@@ -42,6 +45,17 @@ export interface GenerationSettings {
   readonly typicalP: number;
   readonly epsilonCutoff: number;
   readonly etaCutoff: number;
+  /** 1 = no beam search. */
+  readonly numBeams: number;
+  readonly numBeamGroups: number;
+  readonly diversityPenalty: number;
+  readonly earlyStopping: EarlyStopping;
+  readonly lengthPenalty: number;
+  readonly beamLength: CompatPreset['beamLength'];
+  /** How many of the best beams are answers. */
+  readonly numReturnSequences: number;
+  /** What a group of beams that is done is taken to choose. */
+  readonly padTokenId: number;
   /** Tokens that every sampling filter must leave. */
   readonly minTokensToKeep: number;
   readonly repetitionPenalty: number;
@@ -83,6 +97,7 @@ export function interpretOptions(options: GenerateOptions, model: ModelFacts): G
     stopIds: stopIdsOf(preset, options, model),
     stopStrings: asList(options.stopStrings),
     ...samplingOf(options, preset),
+    ...beamsOf(options, preset, model),
     repetitionPenalty: options.repetitionPenalty ?? 1,
     noRepeatNgramSize: options.noRepeatNgramSize ?? 0,
     badWordsIds: options.badWordsIds ?? [],
@@ -130,7 +145,20 @@ function samplingOf(options: GenerateOptions, preset: CompatPreset) {
     typicalP: options.typicalP ?? 1,
     epsilonCutoff: options.epsilonCutoff ?? 0,
     etaCutoff: options.etaCutoff ?? 0,
-    minTokensToKeep: 1,
+    minTokensToKeep: (options.numBeams ?? 1) > 1 ? 2 : 1,
+  };
+}
+
+function beamsOf(options: GenerateOptions, preset: CompatPreset, model: ModelFacts) {
+  return {
+    numBeams: options.numBeams ?? 1,
+    numBeamGroups: options.numBeamGroups ?? 1,
+    diversityPenalty: options.diversityPenalty ?? 0,
+    earlyStopping: options.earlyStopping ?? false,
+    lengthPenalty: options.lengthPenalty ?? 1,
+    beamLength: preset.beamLength,
+    numReturnSequences: 1,
+    padTokenId: model.padTokenId >= 0 ? model.padTokenId : (model.eosTokenIds[0] ?? 0),
   };
 }
 
@@ -206,7 +234,32 @@ function checkIds(options: GenerateOptions, vocabularySize: number): void {
   }
 }
 
+/** Options of beam search that would have no effect, or none that can be met. */
+function checkBeams(options: GenerateOptions, settings: GenerationSettings): void {
+  const { numBeams, numBeamGroups, doSample, stopStrings } = settings;
+  const fail = (problem: string) => new OptionError('OPTION_INVALID', problem);
+  if (numBeams === 1) {
+    const neutral = { numBeamGroups: 1, diversityPenalty: 0, earlyStopping: false, lengthPenalty: 1 } as const;
+    for (const name of Object.keys(neutral) as (keyof typeof neutral)[]) {
+      if ((options[name] ?? neutral[name]) !== neutral[name])
+        throw fail(`${name} = ${shown(options[name])} has a meaning only with numBeams above 1`);
+    }
+    return;
+  }
+  if (numBeams % numBeamGroups !== 0) throw fail(`numBeamGroups = ${numBeamGroups} must divide numBeams = ${numBeams}`);
+  if (numBeamGroups > 1 && doSample)
+    throw fail('numBeamGroups above 1 excludes sampling: leave out doSample and its options');
+  if (numBeamGroups === 1 && settings.diversityPenalty > 0)
+    throw fail('diversityPenalty has a meaning only with numBeamGroups above 1');
+  if (stopStrings.length > 0)
+    throw new OptionError(
+      'OPTION_UNSUPPORTED',
+      'stopStrings together with numBeams come in a later release: leave one out',
+    );
+}
+
 function checkCombinations(options: GenerateOptions, settings: GenerationSettings): void {
+  checkBeams(options, settings);
   const total = settings.contextPrefix.length + settings.maxNewTokens;
   if (settings.maxNewTokens < 1) {
     throw new OptionError(

@@ -25,6 +25,8 @@ const number = (expected: string, allows: (value: number) => boolean): OptionRul
   expected: `a number ${expected}`,
   allows: value => isNumber(value) && allows(value),
 });
+/** Sequences that a session may have. */
+const MOST_BEAMS = 64;
 const boolean: OptionRule = { expected: 'true or false', allows: value => typeof value === 'boolean' };
 const id: OptionRule = { expected: 'a token id', allows: isId };
 const ids: OptionRule = { expected: 'an array of token ids', allows: value => isArrayOf(value, isId) };
@@ -47,6 +49,17 @@ export const OPTION_RULES: Readonly<Record<keyof GenerateOptions, OptionRule>> =
   epsilonCutoff: number('from 0, below 1', value => value >= 0 && value < 1),
   etaCutoff: number('from 0, below 1', value => value >= 0 && value < 1),
   seed: integer(0),
+  numBeams: {
+    expected: `an integer from 1 to ${MOST_BEAMS}`,
+    allows: value => isInteger(value, 1) && value <= MOST_BEAMS,
+  },
+  numBeamGroups: integer(1),
+  diversityPenalty: number('of at least 0', value => value >= 0),
+  earlyStopping: {
+    expected: "true, false or 'never'",
+    allows: value => typeof value === 'boolean' || value === 'never',
+  },
+  lengthPenalty: number('', () => true),
   repetitionPenalty: number('above 0', value => value > 0 && Math.fround(value) > 0),
   noRepeatNgramSize: integer(0),
   badWordsIds: {
@@ -88,11 +101,6 @@ export const OPTION_RULES: Readonly<Record<keyof GenerateOptions, OptionRule>> =
  * runs, anything else is `OPTION_UNSUPPORTED`.
  */
 export const LATER_OPTIONS: Readonly<Record<string, unknown>> = {
-  numBeams: 1,
-  numBeamGroups: 1,
-  diversityPenalty: 0,
-  earlyStopping: false,
-  lengthPenalty: 1,
   numReturnSequences: 1,
   padTokenId: undefined,
   outputScores: false,

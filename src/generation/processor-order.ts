@@ -1,6 +1,6 @@
 /**
  * The order of transformers (`_get_logits_processor`, `_get_logits_warper`), as one table. A step that the settings do not ask for gives null and
- * costs nothing. Beams of a later issue take the same steps on log-probabilities.
+ * costs nothing. Beams take the same steps on log-probabilities.
  */
 import { OptionError } from '../errors.js';
 import type { UserLogitsProcessor } from './generate-options.js';
@@ -8,7 +8,7 @@ import type { GenerationSettings } from './generation-settings.js';
 import { exponentialDecay, forcedBos, forcedEos, minLength, suppress, suppressAtLength } from './length-rules.js';
 import type { LogitsProcessor } from './logits-processor.js';
 import { removeInvalid, renormalize } from './normalization.js';
-import { noRepeatNgram, repetitionPenalty } from './repetition.js';
+import { hammingDiversity, noRepeatNgram, repetitionPenalty } from './repetition.js';
 import { badWords, sequenceBias } from './sequence-bias.js';
 import * as warpers from './warpers.js';
 
@@ -69,7 +69,30 @@ export const WARPER_STEPS: readonly Step[] = [
 
 /** All steps that these settings ask for, as one processor. */
 export function createProcessor(settings: GenerationSettings): LogitsProcessor {
-  const steps = [...PROCESSOR_STEPS, ...(settings.doSample ? WARPER_STEPS : [])];
+  return inTurn([...PROCESSOR_STEPS, ...(settings.doSample ? WARPER_STEPS : [])], settings);
+}
+
+/** The two halves, because beams add their sums in between. */
+export interface BeamProcessors {
+  readonly process: LogitsProcessor;
+  /** Does nothing when the search does not sample. */
+  readonly warp: LogitsProcessor;
+}
+
+/** `taken`: tokens that other groups of beams took in the same step; changes while the search runs. */
+export function createBeamProcessors(settings: GenerationSettings, taken: readonly number[]): BeamProcessors {
+  const [first, ...others] = PROCESSOR_STEPS as readonly [Step, ...Step[]];
+  const diversity: Step = {
+    name: 'diversityPenalty',
+    create: s => when(s.diversityPenalty > 0, () => hammingDiversity(s.diversityPenalty, taken)),
+  };
+  return {
+    process: inTurn([first, diversity, ...others], settings),
+    warp: inTurn(settings.doSample ? WARPER_STEPS : [], settings),
+  };
+}
+
+function inTurn(steps: readonly Step[], settings: GenerationSettings): LogitsProcessor {
   const processors = steps.map(step => step.create(settings)).filter(processor => processor !== null);
   return (context, scores) => {
     for (const process of processors) process(context, scores);

@@ -23,3 +23,13 @@ export function noRepeatNgram(size: number): LogitsProcessor {
     }
   };
 }
+
+/** HF `HammingDiversityLogitsProcessor` (Vijayakumar et al. 2016): minus the penalty for each time that another group took the token in this step. */
+export function hammingDiversity(penalty: number, taken: readonly number[]): LogitsProcessor {
+  return (_context, scores) => {
+    // As HF: the count times the penalty, taken off once.
+    const counts = new Map<number, number>();
+    for (const id of taken) counts.set(id, (counts.get(id) ?? 0) + 1);
+    for (const [id, count] of counts) scores[id] = (scores[id] as number) - Math.fround(penalty * count);
+  };
+}

@@ -36,7 +36,7 @@ function distance(a: string, b: string): number {
 }
 
 /** The known name that is closest to what was written; snake_case counts as its camelCase. */
-function nearestName(written: string, known: readonly string[]): string {
+export function nearestName(written: string, known: readonly string[]): string {
   const plain = (name: string) => name.replaceAll(/[_-]/g, '').toLowerCase();
   const ranked = known.map(name => ({ name, far: distance(plain(written), plain(name)) }));
   return ranked.reduce((best, candidate) => (candidate.far < best.far ? candidate : best)).name;

@@ -42,13 +42,22 @@ export class AdmissionQueue {
     };
   }
 
+  /** @throws CONTEXT_LENGTH_EXCEEDED when a call can never have so many */
+  checkSequences(sequences: number): void {
+    if (sequences <= this.sequences) return;
+    throw createError(
+      'CONTEXT_LENGTH_EXCEEDED',
+      `the call needs ${sequences} sequences at once, but there are ${this.sequences}: load with a larger maxBatch`,
+    );
+  }
+
   #checkPossible(cells: number, sequences: number): void {
-    if (cells <= this.cells && sequences <= this.sequences) return;
-    const message =
-      cells > this.cells
-        ? `the call needs ${cells} cells of the context, but there are ${this.cells}: shorten the question or maxNewTokens, or load with a larger contextSize`
-        : `the call needs ${sequences} sequences at once, but there are ${this.sequences}: load with a larger maxBatch`;
-    throw createError('CONTEXT_LENGTH_EXCEEDED', message);
+    this.checkSequences(sequences);
+    if (cells <= this.cells) return;
+    throw createError(
+      'CONTEXT_LENGTH_EXCEEDED',
+      `the call needs ${cells} cells of the context, but there are ${this.cells}: shorten the question or maxNewTokens, or load with a larger contextSize`,
+    );
   }
 
   #fits(cells: number, sequences: number): boolean {

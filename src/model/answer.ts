@@ -1,4 +1,4 @@
-import type { FinishReason } from '../generation/generate-loop.js';
+import type { FinishReason } from '../generation/answer-writer.js';
 
 /** What one call counted, in tokens. */
 export interface Usage {

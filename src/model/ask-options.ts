@@ -1,4 +1,4 @@
-import type { GeneratedToken } from '../generation/generate-loop.js';
+import type { GeneratedToken } from '../generation/answer-writer.js';
 import type { GenerateOptions } from '../generation/generate-options.js';
 import type { OptionRule } from '../generation/option-rules.js';
 import {

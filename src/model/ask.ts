@@ -1,5 +1,6 @@
 import { createError } from '../errors.js';
-import { type GenerationState, generate, type LogitsSource, newGenerationState } from '../generation/generate-loop.js';
+import { type GenerationState, newGenerationState } from '../generation/answer-writer.js';
+import { generate, type LogitsSource } from '../generation/generate-loop.js';
 import { type GenerationSettings, interpretOptions, withMaxNewTokens } from '../generation/generation-settings.js';
 import { nativeCall, nativeWork } from '../native/native-call.js';
 import type { ImageInput } from '../processor/image-input.js';
@@ -110,29 +111,37 @@ function checkLength(engine: Engine, question: string): void {
   );
 }
 
-/** Tokens that one call can have: what the cache holds, or what the model has positions for. */
+/** Tokens that one sequence can have: what the cache holds, or what the model has positions for. */
 function limitOf({ model, queue }: Engine): { most: number; remedy: string } {
   const { maxPositions } = model.info;
   if (maxPositions > 0 && maxPositions < queue.cells) return { most: maxPositions, remedy: '' };
   return { most: queue.cells, remedy: ', or load with a larger contextSize' };
 }
 
-/** Cells that a call needs: the last token of the answer is never read back, so it takes none. */
-const cellsOf = ({ model }: Engine, promptTokens: number, settings: GenerationSettings, maxNewTokens: number): number =>
-  model.info.imageTokens + promptTokens + settings.answerStart.length + maxNewTokens - 1;
+/** Tokens that stand in the cache before the first one that is generated. */
+const cellsBefore = ({ model }: Engine, promptTokens: number, settings: GenerationSettings): number =>
+  model.info.imageTokens + promptTokens + settings.answerStart.length;
+
+/** Cells that a call needs: every beam has its own answer; the last token is never read back, so it takes none. */
+const cellsOf = (engine: Engine, promptTokens: number, settings: GenerationSettings, maxNewTokens: number): number =>
+  cellsBefore(engine, promptTokens, settings) + settings.numBeams * (maxNewTokens - 1);
 
 /** A limit that the caller set must fit; a default one is lowered to what is there. */
 function fitContext(engine: Engine, promptTokens: number, settings: GenerationSettings): GenerationSettings {
+  engine.queue.checkSequences(settings.numBeams);
   const { most, remedy } = limitOf(engine);
-  const room = most - cellsOf(engine, promptTokens, settings, 0);
+  const before = cellsBefore(engine, promptTokens, settings);
+  const room = 1 + Math.min(most - before, Math.floor((engine.queue.cells - before) / settings.numBeams));
   if (settings.maxNewTokens <= room) return settings;
   const shortest = Math.max(1, settings.minNewTokens, settings.minLength);
   if (!settings.maxNewTokensGiven && room >= shortest) return withMaxNewTokens(settings, room);
   const wanted = settings.maxNewTokensGiven ? settings.maxNewTokens : shortest;
+  const fitsOnce = before + wanted - 1 <= most;
+  const needed = fitsOnce ? cellsOf(engine, promptTokens, settings, wanted) : before + wanted - 1;
   throw createError(
     'CONTEXT_LENGTH_EXCEEDED',
-    `picture, question and answer need ${cellsOf(engine, promptTokens, settings, wanted)} tokens of context, but there are ${most}: ` +
-      `shorten the question or maxNewTokens${remedy}`,
+    `picture, question and answer${fitsOnce ? ` (${settings.numBeams} beams)` : ''} need ${needed} tokens of context, but there are ` +
+      `${fitsOnce ? engine.queue.cells : most}: shorten the question or maxNewTokens${fitsOnce ? ', or load with a larger contextSize' : remedy}`,
   );
 }
 
@@ -146,7 +155,7 @@ async function answer(call: Call, image: ImageInput | ImageFeatures, prompt: Pro
     ),
   );
   const cells = cellsOf(engine, prompt.ids.length, settings, settings.maxNewTokens);
-  const giveBack = await engine.queue.acquire(cells, 1, signal);
+  const giveBack = await engine.queue.acquire(cells, settings.numBeams, signal);
   try {
     await generateInSession(call, softTokens, prompt.ids, cells);
   } finally {
@@ -160,7 +169,7 @@ async function generateInSession(
   promptIds: Int32Array,
   cells: number,
 ): Promise<void> {
-  const session = nativeCall(() => engine.model.createSession(cells, 1));
+  const session = nativeCall(() => engine.model.createSession(cells, settings.numBeams));
   const source: LogitsSource = {
     prefill: () =>
       clock.measure('prefill', () =>

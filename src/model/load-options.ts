@@ -28,7 +28,7 @@ export interface LoadOptions {
    * (640 tokens of Vicuna-7B in F16), but at least 512 of it.
    */
   contextSize?: number;
-  /** Calls that may generate at the same time, 1..64; further ones wait. Default 4. */
+  /** Sequences that may grow at the same time, 1..64: a call takes one, or one for each beam; further calls wait. Default 16. */
   maxBatch?: number;
   /** Element type of the KV cache: 'f32', 'f16' or 'q8_0'. 'auto' (default) = 'f16', but 'f32' for T5, whose values can be too large for F16. */
   kvCacheType?: KvCacheType;
@@ -72,6 +72,6 @@ export const nativeLoadOptions = (
   gpuLayers: options.gpuLayers ?? -1,
   threads: options.threads ?? 0,
   contextSize: options.contextSize ?? 0,
-  maxSequences: options.maxBatch ?? 4,
+  maxSequences: options.maxBatch ?? 16,
   kvCacheType: options.kvCacheType ?? 'auto',
 });

@@ -13,7 +13,7 @@ import type { ModelParts } from './model-parts.js';
 
 export interface LoadedParts {
   readonly parts: ModelParts;
-  /** Calls that may generate at the same time. */
+  /** Sequences that may grow at the same time. */
   readonly sequences: number;
   /** To be called when the model is gone. */
   readonly release: () => void;

@@ -73,10 +73,28 @@ describe('ask', () => {
     await expect(blip.ask(picture(1), 'x'.repeat(18))).rejects.toEqual(failure('CONTEXT_LENGTH_EXCEEDED'));
   });
 
+  it('searches with beams: one session of as many sequences, one prefill, the same text in pieces', async () => {
+    const { blip, model } = scripted({ answer: () => 'a b c' });
+    const pieces: string[] = [];
+    const tokens: number[] = [];
+    const answer = await blip.ask(picture(1), 'q', {
+      numBeams: 3,
+      maxNewTokens: 8,
+      onText: piece => pieces.push(piece),
+      onToken: ({ id }) => tokens.push(id),
+    });
+    expect(answer).toMatchObject({ text: 'a b c', finishReason: 'stop', usage: { generatedTokens: 6 } });
+    expect(pieces.join('')).toBe('a b c');
+    expect(tokens).toEqual(answer.tokens);
+    expect(model.work.filter(name => name === 'prefill').length).toBe(1);
+    expect(model.mostCells).toBe(2 + 2 + 3 * 7);
+  });
+
   it('refuses what it cannot do before any work', async () => {
     const { blip, model } = scripted();
     const ask = (options: object) => blip.ask(picture(1), 'q', options);
-    await expect(ask({ numBeams: 5 })).rejects.toEqual(failure('OPTION_UNSUPPORTED'));
+    await expect(ask({ numReturnSequences: 5 })).rejects.toEqual(failure('OPTION_UNSUPPORTED'));
+    await expect(ask({ numBeams: 5 })).rejects.toEqual(failure('CONTEXT_LENGTH_EXCEEDED'));
     await expect(ask({ maxNewToken: 5 })).rejects.toEqual(failure('OPTION_UNKNOWN'));
     await expect(ask({ onText: 5 })).rejects.toEqual(failure('OPTION_INVALID'));
     await expect(ask({ signal: {} })).rejects.toEqual(failure('OPTION_INVALID'));

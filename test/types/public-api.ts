@@ -46,8 +46,8 @@ export async function forbidden(blip: InstructBlip): Promise<void> {
   await blip.ask('x', 'q', { maxNewToken: 5 });
   // @ts-expect-error wrong type
   await blip.ask('x', 'q', { temperature: '1' });
-  // @ts-expect-error beams come later
-  await blip.ask('x', 'q', { numBeams: 5 });
+  // @ts-expect-error several answers come later
+  await blip.ask('x', 'q', { numReturnSequences: 5 });
   // @ts-expect-error a preset that comes later
   await blip.ask('x', 'q', { compat: 'lavis' });
   // @ts-expect-error a question is a text

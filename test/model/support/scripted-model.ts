@@ -139,16 +139,18 @@ export class ScriptedModel {
     this.takenCells += cells;
     this.mostSessions = Math.max(this.mostSessions, this.openSessions);
     this.mostCells = Math.max(this.mostCells, this.takenCells);
-    if (this.takenCells > this.info.contextSize || sequences !== 1) throw new Error('more than there is');
+    if (this.takenCells > this.info.contextSize || sequences < 1) throw new Error('more than there is');
     let answer: number[] = [];
     let used = 0;
     let open = true;
-    const next = (read: number) => {
+    // All rows (beams) get the same logits.
+    const next = (read: number, rows = 1) => {
       used += read;
-      if (used > cells) throw new Error(`session of ${cells} cells overrun`);
-      const row = new Float32Array(VOCABULARY);
-      row[answer.shift() ?? 1] = 9;
-      return row;
+      if (used > cells || rows > sequences) throw new Error(`session of ${cells} cells and ${sequences} rows overrun`);
+      const logits = new Float32Array(rows * VOCABULARY);
+      const id = answer.shift() ?? 1;
+      for (let row = 0; row < rows; row++) logits[row * VOCABULARY + id] = 9;
+      return logits;
     };
     return {
       prefill: (softTokens, tokens, _answerStart, cancel) => {
@@ -157,7 +159,7 @@ export class ScriptedModel {
         answer = idsOf(reply(question, softTokens[0] as number));
         return this.#step('prefill', cancel, () => next(this.info.imageTokens + tokens.length));
       },
-      decode: (tokens, _parents, cancel) => this.#step('decode', cancel, () => next(tokens.length)),
+      decode: (tokens, _parents, cancel) => this.#step('decode', cancel, () => next(tokens.length, tokens.length)),
       dispose: () => {
         if (!open) throw new Error('session freed twice');
         open = false;

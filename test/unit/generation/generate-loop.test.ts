@@ -1,9 +1,5 @@
-import {
-  type GenerateHooks,
-  generate,
-  type LogitsSource,
-  newGenerationState,
-} from '../../../src/generation/generate-loop.js';
+import { type GenerateHooks, newGenerationState } from '../../../src/generation/answer-writer.js';
+import { generate, type LogitsSource } from '../../../src/generation/generate-loop.js';
 import type { GenerateOptions } from '../../../src/generation/generate-options.js';
 import { interpretOptions } from '../../../src/generation/generation-settings.js';
 import { validateGenerateOptions } from '../../../src/generation/validate-options.js';
@@ -13,6 +9,7 @@ const MODEL = {
   vocabularySize: WORDS.length,
   bosTokenId: 0,
   decoderStartTokenId: -1,
+  padTokenId: -1,
   eosTokenIds: [1],
   vocabularyEosTokenId: 2,
 };

@@ -7,6 +7,7 @@ const VICUNA = {
   vocabularySize: 32001,
   bosTokenId: 0,
   decoderStartTokenId: -1,
+  padTokenId: -1,
   eosTokenIds: [1],
   vocabularyEosTokenId: 2,
 };
@@ -30,6 +31,11 @@ const VALUES: Record<keyof GenerateOptions, { good: unknown; bad: unknown[] }> =
   epsilonCutoff: { good: 0, bad: [-0.1, 1] },
   etaCutoff: { good: 0.5, bad: [-0.1, 1] },
   seed: { good: 0, bad: [-1, 0.5, 2 ** 53] },
+  numBeams: { good: 5, bad: [0, 65, 2.5, '5', null] },
+  numBeamGroups: { good: 1, bad: [0, 1.5] },
+  diversityPenalty: { good: 0.5, bad: [-1, Number.NaN] },
+  earlyStopping: { good: 'never', bad: ['always', 1, null] },
+  lengthPenalty: { good: -1, bad: ['1', Number.POSITIVE_INFINITY] },
   repetitionPenalty: { good: 1.5, bad: [0, -1] },
   noRepeatNgramSize: { good: 3, bad: [-1, 2.5] },
   badWordsIds: { good: [[1, 2]], bad: [[1], [[]], [[-1]], 'x'] },
@@ -116,6 +122,29 @@ describe('what options mean', () => {
     expect(interpret({ compat: 'hf-4.34', bosTokenId: 7 }).contextPrefix).toEqual([7]);
   });
 
+  it('an encoder-decoder starts with its start token, which is its context', () => {
+    const t5 = { ...VICUNA, decoderStartTokenId: 0 };
+    expect(interpretOptions({}, t5)).toMatchObject({ answerStart: [0], contextPrefix: [] });
+    expect(interpretOptions({ decoderStartTokenId: 5, compat: 'hf-4.34' }, t5)).toMatchObject({
+      answerStart: [5],
+      contextPrefix: [5],
+    });
+    expect(() => interpretOptions({ bosTokenId: 1 }, t5)).toThrow(failure('OPTION_INVALID', /encoder-decoder/));
+    expect(interpret({}).answerStart).toEqual([]);
+  });
+
+  it('beams: neutral values need no beams, and keep two tokens in filters', () => {
+    expect(interpret({ lengthPenalty: 1, earlyStopping: false, numBeams: 1 }).minTokensToKeep).toBe(1);
+    expect(interpret({ numBeams: 3, lengthPenalty: -1, earlyStopping: 'never' })).toMatchObject({
+      numBeams: 3,
+      lengthPenalty: -1,
+      earlyStopping: 'never',
+      minTokensToKeep: 2,
+      padTokenId: 1,
+    });
+    expect(() => interpret({ numBeams: 2, stopStrings: 'x' })).toThrow(failure('OPTION_UNSUPPORTED', /later release/));
+  });
+
   it('a sampling option makes a call sample; doSample: false switches it off', () => {
     expect(interpret({ temperature: 0.7 }).doSample).toBe(true);
     expect(interpret({ topP: 0.9, doSample: false }).doSample).toBe(false);
@@ -143,6 +172,13 @@ describe('what options mean', () => {
     [{ maxLength: 5, minLength: 6 }, /minLength = 6/],
     [{ maxLength: 1, compat: 'hf-4.34' }, /maxLength must leave room/],
     [{ bosTokenId: 1 }, /only together with compat/],
+    [{ decoderStartTokenId: 1 }, /only for an encoder-decoder/],
+    [{ lengthPenalty: 2 }, /lengthPenalty = 2 has a meaning only with numBeams above 1/],
+    [{ earlyStopping: true }, /earlyStopping = true has a meaning only with numBeams/],
+    [{ numBeamGroups: 2 }, /numBeamGroups = 2 has a meaning only with numBeams/],
+    [{ numBeams: 5, numBeamGroups: 2 }, /numBeamGroups = 2 must divide numBeams = 5/],
+    [{ numBeams: 4, numBeamGroups: 2, topP: 0.5 }, /excludes sampling/],
+    [{ numBeams: 4, diversityPenalty: 1 }, /diversityPenalty has a meaning only with numBeamGroups/],
     [{ suppressTokens: [5, 32001] }, /suppressTokens names token 32001/],
     [{ eosTokenId: 99999 }, /eosTokenId names token 99999/],
   ])('%j cannot be met', (options, message) => {

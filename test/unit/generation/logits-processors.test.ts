@@ -17,7 +17,14 @@ interface Case {
 
 const FIXTURE = join(process.cwd(), 'test', 'fixtures', 'generation', 'logits-processors.json.gz');
 const cases: Case[] = JSON.parse(gunzipSync(readFileSync(FIXTURE)).toString());
-const MODEL = { vocabularySize: 40, bosTokenId: 0, decoderStartTokenId: -1, eosTokenIds: [1], vocabularyEosTokenId: 2 };
+const MODEL = {
+  vocabularySize: 40,
+  bosTokenId: 0,
+  decoderStartTokenId: -1,
+  padTokenId: -1,
+  eosTokenIds: [1],
+  vocabularyEosTokenId: 2,
+};
 
 const ULP = 2 ** -23;
 

@@ -1,0 +1,75 @@
+/** The finished beams of a group, and when no other can still beat them. HF's `BeamHypotheses`. */
+
+/** `false`: when no live beam can become better, judged by its score of now; `true`: as soon as there are enough; 'never': when none ever can. */
+export type EarlyStopping = boolean | 'never';
+
+/** An answer that beam search found. */
+export interface Hypothesis {
+  /** Generated ids, with the stop id if there is one. */
+  readonly tokens: readonly number[];
+  /** Natural logarithms of the model's own probabilities of `tokens`, before any processor. */
+  readonly logprobs: readonly number[];
+  /** Sum of the processed log-probabilities over length^lengthPenalty. */
+  readonly score: number;
+  /** By a stop id, not by the length limit. */
+  readonly stopped: boolean;
+}
+
+export interface FinishedBeamsOptions {
+  /** How many are kept: the best. */
+  readonly size: number;
+  readonly lengthPenalty: number;
+  readonly earlyStopping: EarlyStopping;
+  /** Length that counts when the limit is reached. */
+  readonly maxLength: number;
+}
+
+export class FinishedBeams {
+  readonly #options: FinishedBeamsOptions;
+  readonly #kept: Hypothesis[] = [];
+
+  constructor(options: FinishedBeamsOptions) {
+    this.#options = options;
+  }
+
+  /** In the order in which they were finished. */
+  get kept(): readonly Hypothesis[] {
+    return this.#kept;
+  }
+
+  /** `length`: by whose power the sum is divided. */
+  add(
+    { tokens, logprobs, sum }: { tokens: readonly number[]; logprobs: readonly number[]; sum: number },
+    length: number,
+    stopped: boolean,
+  ): void {
+    const score = this.#scoreOf(sum, length);
+    const worst = this.#worst();
+    if (this.#kept.length < this.#options.size) this.#kept.push({ tokens, logprobs, score, stopped });
+    else if (worst && score > worst.score) {
+      this.#kept.splice(this.#kept.indexOf(worst), 1);
+      this.#kept.push({ tokens, logprobs, score, stopped });
+    }
+  }
+
+  /** `bestSum`: of the step's best candidate; `length`: with the token of this step. */
+  isDone(bestSum: number, length: number): boolean {
+    const { size, earlyStopping, lengthPenalty, maxLength } = this.#options;
+    const worst = this.#worst();
+    if (this.#kept.length < size || !worst) return false;
+    if (earlyStopping === true) return true;
+    const attainable = this.#scoreOf(bestSum, earlyStopping === 'never' && lengthPenalty > 0 ? maxLength : length);
+    return worst.score >= attainable;
+  }
+
+  #scoreOf(sum: number, length: number): number {
+    return sum / length ** this.#options.lengthPenalty;
+  }
+
+  /** Of equally bad ones the first. */
+  #worst(): Hypothesis | undefined {
+    let worst = this.#kept[0];
+    for (const hypothesis of this.#kept) if (worst && hypothesis.score < worst.score) worst = hypothesis;
+    return worst;
+  }
+}

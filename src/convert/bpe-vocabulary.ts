@@ -1,81 +1,17 @@
 import { join } from 'node:path';
 import { createError } from '../errors.js';
-import { TOKEN_TYPES, type VocabularyToken } from './base-vocabulary.js';
+import { checkAddedTokens } from './added-token-flags.js';
+import { TOKEN_TYPES } from './base-vocabulary.js';
 import { type BpeModel, parseBpeJson, readBpeFiles } from './bpe-files.js';
 import type { GraphVocabulary } from './graph-vocabulary.js';
 import { isObject, type JsonObject, readJson } from './json-fields.js';
 import { NO_TEMPLATE, type PromptTemplate, readPromptTemplate } from './prompt-template.js';
 import { readSpecialTokens, type SpecialTokens } from './special-tokens.js';
+import { TokenTable } from './token-table.js';
 
 const GPT2_SPECIAL_TOKENS = { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>' };
 const GENERIC_CLASS = 'PreTrainedTokenizerFast';
 const CLASSES = ['GPT2Tokenizer', 'GPT2TokenizerFast', GENERIC_CLASS];
-
-/** Puts added tokens where HF's fast tokenizer puts them: at the id of their text, else at the next free one, whatever id the files state. */
-class TokenTable {
-  readonly #ids: Map<string, number>;
-  readonly #types = new Map<number, number>();
-  readonly #texts: Map<number, string>;
-  #next: number;
-
-  constructor(ids: ReadonlyMap<string, number>) {
-    this.#ids = new Map(ids);
-    this.#texts = new Map([...ids].map(([text, id]) => [id, text]));
-    this.#next = ids.size;
-  }
-
-  add(text: string, type: (id: number) => number): void {
-    if (text === '') return;
-    const id = this.#ids.get(text) ?? this.#next++;
-    const other = this.#texts.get(id);
-    if (other !== undefined && other !== text)
-      throw createError(
-        'CHECKPOINT_INVALID',
-        `the tokenizer's ids have gaps: the added token '${text}' would get the id ${id} of '${other}'`,
-      );
-    this.#ids.set(text, id);
-    this.#texts.set(id, text);
-    this.#types.set(id, type(id));
-  }
-
-  /** -1 = none. */
-  idOf(text: string | undefined): number {
-    return (text === undefined ? undefined : this.#ids.get(text)) ?? -1;
-  }
-
-  rows(count: number): VocabularyToken[] {
-    return Array.from({ length: count }, (_, id) => {
-      const text = this.#texts.get(id);
-      if (text === undefined) return { text: `[PAD${id}]`, score: 0, type: TOKEN_TYPES.unused };
-      return { text, score: 0, type: this.#types.get(id) ?? TOKEN_TYPES.normal };
-    });
-  }
-}
-
-/**
- * HF can let added tokens swallow the spaces around them, or match them as whole words only: no field of ours says so. (What 4.34 does on its own is not
- * followed: without a tokenizer.json it lets `additional_special_tokens` that are plain strings swallow spaces; later versions do not.)
- */
-function refuseStripping(tokens: readonly unknown[], where: string): void {
-  for (const token of tokens) {
-    const name = isObject(token) ? ['lstrip', 'rstrip', 'single_word'].find(flag => token[flag] === true) : undefined;
-    if (name === undefined) continue;
-    const { content } = token as JsonObject;
-    throw createError(
-      'CHECKPOINT_UNSUPPORTED',
-      `${where}: the token '${String(content)}' has ${name}, which is not supported`,
-    );
-  }
-}
-
-async function checkAddedTokens(folder: string, tokenizer: JsonObject | undefined, config: JsonObject): Promise<void> {
-  const valuesOf = (value: unknown): unknown[] =>
-    Array.isArray(value) ? value : isObject(value) ? Object.values(value).flat() : [];
-  refuseStripping(valuesOf(tokenizer?.added_tokens), 'tokenizer.json');
-  refuseStripping([...valuesOf(config), ...valuesOf(config.added_tokens_decoder)], 'tokenizer_config.json');
-  if (config.added_tokens_decoder) return;
-  refuseStripping(valuesOf(await readJson(join(folder, 'special_tokens_map.json'))), 'special_tokens_map.json');
-}
 
 /** What a checkpoint's folder says. */
 interface Source {

@@ -7,6 +7,7 @@ import { type GraphVocabulary, graphTokenizerMetadata } from './graph-vocabulary
 import { isObject, readJson } from './json-fields.js';
 import { readLanguageVocabulary } from './language-vocabulary.js';
 import { llamaTokenizerMetadata } from './llama-metadata.js';
+import { readUnigramVocabulary, readUnigramVocabulary } from './unigram-vocabulary.js';
 
 /** A language model's tokenizer, ready to be written. */
 export interface TextTokenizer {
@@ -39,16 +40,16 @@ async function vocabularyReader(folder: string): Promise<ReadVocabulary> {
   const json = await readJson(join(folder, 'tokenizer.json'));
   if (json) {
     const type = isObject(json.model) ? json.model.type : undefined;
-    if (type === 'Unigram') throw createError('CHECKPOINT_UNSUPPORTED', 'Unigram tokenizers are not supported yet');
+    if (type === 'Unigram') return readUnigramVocabulary;
     if (type === 'BPE') return readBpeVocabulary;
     throw createError(
       'CHECKPOINT_UNSUPPORTED',
       `tokenizer.json has a model of type ${JSON.stringify(type)}; supported are 'Unigram' (T5) and 'BPE' (OPT)`,
     );
   }
-  if (await isThere(folder, 'spiece.model'))
-    throw createError('CHECKPOINT_UNSUPPORTED', 'Unigram tokenizers are not supported yet');
+  if (await isThere(folder, 'spiece.model')) return readUnigramVocabulary;
   if ((await isThere(folder, 'vocab.json')) && (await isThere(folder, 'merges.txt'))) return readBpeVocabulary;
+  if (await isThere(folder, 'tokenizer.model')) return readUnigramVocabulary;
   throw createError(
     'CHECKPOINT_NOT_FOUND',
     `${folder} has no tokenizer.json, no spiece.model, and no vocab.json with merges.txt: download its tokenizer`,

@@ -118,7 +118,7 @@ describe('Unigram rules', () => {
     expect(texts(small(plain), 'the  cat')).toBe('▁the ▁cat </s>');
     expect(texts(small({ ...plain, removeExtraWhitespaces: false }), 'the  cat')).toBe('▁the ▁ ▁cat </s>');
     expect(texts(small({ ...plain, addSpacePrefix: false }), 'er the cat')).toBe('er ▁the ▁cat </s>');
-    expect(texts(small({ charsmap: makeCharsmap({ the: 'a', A: 'er', '\0': 'x' }) }), 'A the')).toBe('▁er ▁the </s>');
+    expect(texts(small({ charsmap: makeCharsmap({ the: 'a', A: 'er', '\0': 'x' }) }), 'A the')).toBe('▁ er ▁the </s>');
   });
 
   it('replaces a short grapheme whole by what its shortest beginning has', () => {

@@ -7,7 +7,7 @@ import { type GraphVocabulary, graphTokenizerMetadata } from './graph-vocabulary
 import { isObject, readJson } from './json-fields.js';
 import { readLanguageVocabulary } from './language-vocabulary.js';
 import { llamaTokenizerMetadata } from './llama-metadata.js';
-import { readUnigramVocabulary, readUnigramVocabulary } from './unigram-vocabulary.js';
+import { readUnigramVocabulary } from './unigram-vocabulary.js';
 
 /** A language model's tokenizer, ready to be written. */
 export interface TextTokenizer {

@@ -14,7 +14,6 @@ import { parseUnigramJson } from './unigram-json.js';
 const T5_SPECIAL_TOKENS = { eos_token: '</s>', unk_token: '<unk>', pad_token: '<pad>' };
 const GENERIC_CLASS = 'PreTrainedTokenizerFast';
 const CLASSES = ['T5Tokenizer', 'T5TokenizerFast', GENERIC_CLASS];
-/** T5's slow tokenizer says that they swallow the spaces around them. That matters to prompts which contain them only: we keep those spaces. */
 const EXTRA_ID = /^<extra_id_\d+>$/;
 const MAX_EXTRA_IDS = 10000;
 
@@ -68,8 +67,11 @@ async function readSource(folder: string): Promise<Source> {
   }
   const generic = className === GENERIC_CLASS;
   const special = await readSpecialTokens(folder, tokenizer, generic ? {} : T5_SPECIAL_TOKENS);
-  await checkAddedTokens(folder, tokenizer, config, EXTRA_ID);
   const texts = generic ? special.texts : [...special.texts, ...extraIds(special)];
+  // Where a SentencePiece model was converted by transformers 4.34, T5's special tokens swallow the spaces around them. That matters only to prompts in which
+  // special tokens are parsed, and they are not refused for it: those spaces stay.
+  const controls = special.added.filter(token => token.special).map(token => token.content);
+  await checkAddedTokens(folder, tokenizer, config, new Set([...texts, ...controls]));
   const model = tokenizer ? parseUnigramJson(tokenizer) : withExtraIds(await readSpiece(folder), special);
   return { model, special, tokenizer, texts };
 }

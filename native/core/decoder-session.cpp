@@ -24,6 +24,7 @@ VisibleCells visible_cells(const std::vector<std::vector<int32_t>>& seen) {
         }
     }
     first = std::max(first, 0);
+    first -= first % VisibleCells::alignment;
     VisibleCells visible{first, end - first, {}};
     visible.positions.assign(seen.size() * static_cast<size_t>(visible.count), -1);
     for (size_t row = 0; row < seen.size(); ++row) {

@@ -16,14 +16,6 @@
 
 namespace instructblip {
 
-// Cells of the cache, from `first`, and what each of R rows sees there.
-struct VisibleCells {
-    int64_t first;
-    int64_t count;
-    // [R,count]: the position of the token in the cell; -1 = the row does not see it.
-    std::vector<int32_t> positions;
-};
-
 // The mask of cells that rows do not see, as the graph's input: [R,count] of 0 and -infinity.
 class HiddenCells {
   public:

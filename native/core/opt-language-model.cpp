@@ -50,6 +50,7 @@ OptWeights OptWeights::declare(WeightSink& sink, const OptConfig& config) {
 void OptLanguageModel::check(const GgufFile& file, const OptConfig& config) {
     WeightCheck sink(file);
     OptWeights::declare(sink, config);
+    sink.require_no_others();
 }
 
 OptModel::OptModel(const std::shared_ptr<const GgufFile>& file, const OptConfig& config, Compute& compute,
@@ -119,10 +120,9 @@ ggml_tensor* OptModel::build_attention(Graph& graph, const OptWeights::Block& bl
     ggml_tensor* const input = norm_before ? block.attention_norm.build(graph, x) : x;
     ggml_tensor* const query = block.query.build(graph, input);
     cache.write(graph, layer, block.key.build(graph, input), block.value.build(graph, input), cells);
-    ggml_tensor* const attended = DotProductAttention{0, mask}.build(
+    ggml_tensor* const attended = DotProductAttention{0, mask}.build_transposed(
         graph, split_heads(graph, query, config_.num_attention_heads, config_.head_size()),
-        cache.keys(graph, layer, rows.own.first, rows.own.count),
-        cache.values(graph, layer, rows.own.first, rows.own.count), "attention", layer);
+        cache.keys(graph, layer, rows.own), cache.values(graph, layer, rows.own), "attention", layer);
     x = ggml_add(graph.context(), x, block.out.build(graph, attended));
     return graph.name(norm_before ? x : block.attention_norm.build(graph, x), "attention_residual", layer);
 }

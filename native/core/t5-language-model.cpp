@@ -61,6 +61,8 @@ struct T5Model::DecoderInputs {
 void T5LanguageModel::check(const GgufFile& file, const T5Config& config) {
     WeightCheck sink(file);
     T5Weights::declare(sink, config);
+    sink.ignore("dec.blk.0.cross_attn_rel_b.weight");  // of old T5 checkpoints; HF ignores it too
+    sink.require_no_others();
 }
 
 T5Model::T5Model(const std::shared_ptr<const GgufFile>& file, const T5Config& config, Compute& compute,
@@ -213,16 +215,16 @@ ggml_tensor* T5Model::build_decoder_block(Graph& graph, const DecoderInputs& inp
     ggml_tensor* normalized = self.norm.build(graph, x);
     ggml_tensor* query = self.query.build(graph, normalized);
     cache.write(graph, layer, self.key.build(graph, normalized), self.value.build(graph, normalized), inputs.cells);
-    ggml_tensor* attended = DotProductAttention{1, inputs.bias}.build(
-        graph, split(graph, query), cache.keys(graph, layer, own.first, own.count),
-        cache.values(graph, layer, own.first, own.count), "self_attention", layer);
+    ggml_tensor* attended =
+        DotProductAttention{1, inputs.bias}.build_transposed(graph, split(graph, query), cache.keys(graph, layer, own),
+                                                             cache.values(graph, layer, own), "self_attention", layer);
     x = graph.name(ggml_add(graph.context(), x, self.out.build(graph, attended)), "self_residual", layer);
 
     const T5Weights::Attention& cross = *block.cross_attention;
     normalized = cross.norm.build(graph, x);
     query = cross.query.build(graph, normalized);
-    attended = inputs.cross.build(graph, split(graph, query), cache.keys(graph, layer, encoder.first, encoder.count),
-                                  cache.values(graph, layer, encoder.first, encoder.count), "cross_attention", layer);
+    attended = inputs.cross.build_transposed(graph, split(graph, query), cache.keys(graph, layer, encoder),
+                                             cache.values(graph, layer, encoder), "cross_attention", layer);
     x = graph.name(ggml_add(graph.context(), x, cross.out.build(graph, attended)), "cross_residual", layer);
     return build_feed_forward(graph, block.feed_forward, x, layer);
 }

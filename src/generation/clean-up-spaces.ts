@@ -24,14 +24,15 @@ const endsWithin = (text: string, pattern: string): boolean => {
 };
 
 /**
- * `cleanUpSpaces` of a text of which more may come; null when what comes could change it. It cannot where no rule, at its turn, finds the text ending within
- * its pattern: then no match reaches over the end, whatever follows, and both sides are cleaned independently of each other.
+ * `cleanUpSpaces` of a text of which more may come; null when what comes could change it. It cannot where no rule, at its turn and behind its last match,
+ * finds the text ending within its pattern: then no match reaches over the end, whatever follows, and both sides are cleaned independently of each other.
  */
 function cleanIfCertain(text: string): string | null {
   let clean = text;
   for (const [pattern, replacement] of RULES) {
-    if (endsWithin(clean, pattern)) return null;
-    clean = clean.replaceAll(pattern, replacement);
+    const parts = clean.split(pattern);
+    if (endsWithin(parts.at(-1) as string, pattern)) return null;
+    clean = parts.join(replacement);
   }
   return clean;
 }

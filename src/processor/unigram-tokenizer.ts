@@ -62,8 +62,10 @@ export class UnigramTokenizer implements LanguageTokenizer {
     if (text === undefined) return NO_TEXT;
     if (type === TOKEN_TYPES.byte) return { bytes: byteOf(text), isByte: true };
     if (type !== TOKEN_TYPES.normal && type !== TOKEN_TYPES.userDefined) return NO_TEXT;
-    const atStart = text.includes(SPACE) ? { atStart: encoder.encode(text.replaceAll(SPACE, '')) } : {};
-    return { bytes: encoder.encode(text.replaceAll(SPACE, ' ')), isByte: false, ...atStart };
+    const token: TokenText = { bytes: encoder.encode(text.replaceAll(SPACE, ' ')), isByte: false };
+    // HF's decoder takes the space that it put in front away again.
+    const dropsSpace = this.#vocabulary.addSpacePrefix && text.includes(SPACE);
+    return dropsSpace ? { ...token, atStart: encoder.encode(text.replaceAll(SPACE, '')) } : token;
   }
 
   /** None: spaces join, control characters vanish, and unknown ones become one token. */

@@ -1,13 +1,5 @@
 import { T5_RECIPES } from '../unit/support/parity-recipes.js';
-import {
-  loadNative,
-  logitsBehind,
-  ParityFiles,
-  readReference,
-  relativeError,
-  softTokensOf,
-  tracedPair,
-} from './support/parity.js';
+import { loadNative, logitsBehind, ParityFiles, readReference, relativeError, softTokensOf } from './support/parity.js';
 
 const F16_LARGEST = 65504;
 const recipe = T5_RECIPES.find(({ name }) => name === 't5-overflow')!;
@@ -29,21 +21,27 @@ describe('hidden states beyond F16', () => {
       expect(tensors[layer]!.largest).toBeGreaterThan(2 * F16_LARGEST);
   });
 
+  // Rounded weights and activations cost as much in PyTorch: simulated there, Q8_0 0.05 in the middle and 0.13 at most, Q4_0 0.5 and 1.1.
   it.each([
     { type: 'F32', kvCacheType: 'f32', limit: 1e-4 },
     { type: 'F32', kvCacheType: 'f16', limit: 2e-3 },
-    { type: 'F16', kvCacheType: 'f16', limit: 5e-3 },
-    { type: 'BF16', kvCacheType: 'f16', limit: 3e-2 },
-    { type: 'Q8_0', kvCacheType: 'f16', limit: 5e-2 },
+    { type: 'F16', kvCacheType: 'f16', limit: 1e-2 },
+    { type: 'BF16', kvCacheType: 'f16', limit: 6e-2 },
+    { type: 'Q8_0', kvCacheType: 'f16', limit: 0.15 },
+    { type: 'Q4_0', kvCacheType: 'f16', limit: 1.4 },
   ] as const)('give the right logits from files of $type with a cache of $kvCacheType', async each => {
     const { type, kvCacheType, limit } = each;
     const model = await loadNative(await files.convert(type, 'F32'), { kvCacheType });
     try {
-      const pair = tracedPair(reference);
-      const softTokens = await softTokensOf(model, pair);
-      const logits = await logitsBehind(model, softTokens, pair.inputIds);
-      expect(logits.every(Number.isFinite)).toBe(true);
-      expect(relativeError(logits, tensors['decoder.logits']!)).toBeLessThan(limit);
+      const errors: number[] = [];
+      for (const pair of reference.pairs) {
+        const logits = await logitsBehind(model, await softTokensOf(model, pair), pair.inputIds);
+        expect(logits.every(Number.isFinite)).toBe(true);
+        errors.push(relativeError(logits, pair.logits));
+      }
+      errors.sort((a, b) => a - b);
+      expect(errors.at(-1)).toBeLessThan(limit);
+      expect(errors[errors.length / 2]).toBeLessThan(limit / 2);
     } finally {
       await model.dispose();
     }

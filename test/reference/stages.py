@@ -107,14 +107,17 @@ def qformer_trace(model, outputs) -> dict:
     return seen
 
 
-def greedy(model, inputs) -> dict:
+def greedy(model, processor, inputs) -> dict:
     result = model.generate(**inputs, do_sample=False, max_new_tokens=NEW_TOKENS, return_dict_in_generate=True, output_scores=True)
     best = torch.cat(result.scores).topk(2).values
     margins = (best[:, 0] - best[:, 1]).tolist()
     # The first id is the BOS that 4.34 starts from when it is given embeddings.
     ids = result.sequences[0, 1:].tolist()
     assert len(ids) == len(margins)
-    return {"ids": ids, "margin": min(margins), "nearTies": [i for i, margin in enumerate(margins) if margin < NEAR_TIE]}
+    answer = {"ids": ids, "margin": min(margins), "nearTies": [i for i, margin in enumerate(margins) if margin < NEAR_TIE]}
+    if model.config.text_config.model_type == "llama":
+        return answer
+    return {**answer, "text": processor.decode(ids, skip_special_tokens=True).strip()}
 
 
 def run_pair(model, processor, picture: int, image, features, question: str, limits: dict) -> dict:
@@ -129,7 +132,7 @@ def run_pair(model, processor, picture: int, image, features, question: str, lim
         "qformer": stored(queried[0], limits["pair"]),
         "softTokens": stored(model.language_projection(queried)[0], limits["pair"]),
         "logits": stored(logits, limits["logits"]),
-        **greedy(model, inputs),
+        **greedy(model, processor, inputs),
     }
 
 

@@ -30,6 +30,8 @@ export interface ReferencePair {
   readonly softTokens: StoredTensor;
   readonly logits: StoredTensor;
   readonly ids: number[];
+  /** The ids as text; of models with a graph of their own. */
+  readonly text?: string;
   /** Smallest distance between the two best logits of any step. */
   readonly margin: number;
   /** Steps at which it was below 1e-4. */

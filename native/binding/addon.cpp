@@ -7,6 +7,7 @@
 #include "gguf-functions.h"
 #include "model-object.h"
 #include "row-functions.h"
+#include "vocabulary-object.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
     using namespace instructblip;
@@ -16,6 +17,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
     define_row_functions(env, exports);
     define_gguf_functions(env, exports);
     ModelObject::define(env, exports);
+    VocabularyObject::define(env, exports);
     return exports;
 }
 

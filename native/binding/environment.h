@@ -59,6 +59,7 @@ class Environment {
 
     Napi::FunctionReference model_class;
     Napi::FunctionReference session_class;
+    Napi::FunctionReference vocabulary_class;
 
   private:
     struct Call {

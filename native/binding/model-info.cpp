@@ -69,18 +69,23 @@ void add_text_facts(Napi::Object& info, const TextFacts& text) {
 
 }  // namespace
 
-Napi::Object from_model_info(Napi::Env env, const InstructBlip& model) {
-    const LanguageModelFile& file = model.facts().language_model;
-    const EngineTokenizer* const tokenizer = model.language_model().tokenizer();
+Napi::Object from_model_facts(Napi::Env env, const ModelFacts& facts) {
+    const LanguageModelFile& file = facts.language_model;
     Napi::Object info = Napi::Object::New(env);
-    info.Set("device", model.device_name());
-    add_image_facts(info, model.facts());
-    add_qformer_facts(info, model.facts());
-    add_text_facts(info, model.facts().text);
+    add_image_facts(info, facts);
+    add_qformer_facts(info, facts);
+    add_text_facts(info, facts.text);
     info.Set("languageHiddenSize", number(file.embedding_length));
     info.Set("vocabularySize", number(file.vocabulary_size));
     info.Set("maxPositions", number(file.max_positions));
     info.Set("vocabularyEosTokenId", file.eos_token);
+    return info;
+}
+
+Napi::Object from_model_info(Napi::Env env, const InstructBlip& model) {
+    const EngineTokenizer* const tokenizer = model.language_model().tokenizer();
+    Napi::Object info = from_model_facts(env, model.facts());
+    info.Set("device", model.device_name());
     info.Set("contextSize", model.language_model().context_size());
     info.Set("longestTokenBytes", tokenizer == nullptr ? 0 : tokenizer->longest_token());
     return info;

@@ -11,6 +11,9 @@ namespace instructblip {
 
 Napi::Object from_model_info(Napi::Env env, const InstructBlip& model);
 
+// What is known before anything is loaded: `NativePairInfo`.
+Napi::Object from_model_facts(Napi::Env env, const ModelFacts& facts);
+
 // `NativeVocabulary`, or null.
 Napi::Value from_vocabulary(Napi::Env env, const std::optional<Vocabulary>& vocabulary);
 

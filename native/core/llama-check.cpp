@@ -296,10 +296,14 @@ class TensorCheck {
 
 }  // namespace
 
-LlamaFacts check_llama(const GgufFile& file) {
-    const LlamaKeys keys(file);
+void check_llama_file_keys(const LlamaKeys& keys) {
     check_architecture(keys);
     check_general_keys(keys);
+}
+
+LlamaFacts check_llama(const GgufFile& file) {
+    const LlamaKeys keys(file);
+    check_llama_file_keys(keys);
     check_kind(keys);
     LlamaFacts facts{};
     facts.name = keys.string_or("general.name", "");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gguf-file.h"
+#include "llama-keys.h"
 
 namespace instructblip {
 
@@ -32,5 +33,9 @@ struct LlamaFacts {
 // Throws MODEL_FILE_UNSUPPORTED, MODEL_FILE_CORRUPT, MODEL_FILE_KEY_MISSING, MODEL_FILE_KEY_INVALID,
 // MODEL_FILE_TENSOR_MISSING, MODEL_FILE_TENSOR_INVALID.
 LlamaFacts check_llama(const GgufFile& file);
+
+// The part of it that every loading of a file needs, also one of the vocabulary alone: the architecture is `llama`, and
+// the keys of no architecture have the types that libllama asks for.
+void check_llama_file_keys(const LlamaKeys& keys);
 
 }  // namespace instructblip

@@ -1,12 +1,12 @@
 #include "llama-language-model.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "engine.h"
 #include "error.h"
 #include "llama-session.h"
+#include "llama-vocabulary.h"
 
 namespace instructblip {
 namespace {
@@ -182,41 +182,15 @@ void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
 
 LlamaLanguageModel::LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                                        const LanguageModelOptions& options, const LoadMonitor& monitor)
-    : context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)) {
-    for (int32_t token = 0; token < context_->facts().vocabulary_size; ++token) {
-        const auto length = static_cast<int32_t>(std::strlen(llama_vocab_get_text(context_->vocab(), token)));
-        longest_token_ = std::max(longest_token_, length);
-    }
-}
+    : context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)),
+      longest_token_(llama_longest_token(context_->vocab())) {}
 
 std::vector<int32_t> LlamaLanguageModel::tokenize(const std::string& text, bool parse_special) const {
-    constexpr size_t longest = size_t{1} << 28;
-    if (text.size() > longest) {
-        throw ModelError("OPTION_INVALID", "a text of " + std::to_string(text.size()) + " bytes is too long");
-    }
-    const auto length = static_cast<int32_t>(text.size());
-    std::vector<int32_t> ids(text.size() + 2);
-    const int32_t count = llama_tokenize(context_->vocab(), text.data(), length, ids.data(),
-                                         static_cast<int32_t>(ids.size()), false, parse_special);
-    if (count < 0) throw ModelError("OPTION_INVALID", "the text could not be tokenized");
-    ids.resize(static_cast<size_t>(count));
-    return ids;
+    return llama_text_ids(context_->vocab(), text, parse_special);
 }
 
 std::string LlamaLanguageModel::token_bytes(int32_t token, bool special) const {
-    check_tokens({token}, context_->facts().vocabulary_size);
-    std::string bytes(32, '\0');
-    const auto read = [&] {
-        return llama_token_to_piece(context_->vocab(), token, bytes.data(), static_cast<int32_t>(bytes.size()), 0,
-                                    special);
-    };
-    int32_t length = read();
-    if (length < 0) {
-        bytes.resize(static_cast<size_t>(-length));
-        length = read();
-    }
-    bytes.resize(static_cast<size_t>(std::max(length, 0)));
-    return bytes;
+    return llama_token_bytes(context_->vocab(), token, special);
 }
 
 std::unique_ptr<LanguageModelSession> LlamaLanguageModel::create_session(int32_t cells, int32_t sequences) {

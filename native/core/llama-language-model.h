@@ -69,7 +69,7 @@ class LlamaLanguageModel : public LanguageModel, public EngineTokenizer {
 
   private:
     std::shared_ptr<LlamaContext> context_;
-    int32_t longest_token_ = 1;
+    int32_t longest_token_;
 };
 
 }  // namespace instructblip

@@ -185,6 +185,30 @@ export interface NativeModelInfo {
   readonly imageTokenId: number;
 }
 
+/** Facts of a pair of files of which nothing is loaded. */
+export type NativePairInfo = Omit<NativeModelInfo, 'device' | 'contextSize' | 'longestTokenBytes'>;
+
+export interface NativePair {
+  readonly info: NativePairInfo;
+  /** The Q-Former's WordPiece vocabulary, by id. */
+  readonly qformerVocabulary: readonly string[];
+}
+
+/** The tokenizer of a language model file, without its weights. */
+export interface NativeLanguageVocabulary {
+  /** The vocabulary; null where the engine has the tokenizer (LLaMA). */
+  readonly languageVocabulary: NativeVocabulary | null;
+  readonly vocabularySize: number;
+  /** `tokenizer.ggml.padding_token_id`; -1 = none. */
+  readonly padTokenId: number;
+  /** As in `NativeModelInfo`. */
+  readonly longestTokenBytes: number;
+  /** LLaMA only, as `tokenBytes`. Ids without BOS. */
+  tokenize(text: string, parseSpecial: boolean): Int32Array;
+  /** UTF-8 bytes of one token as it appears in text (▁ → space); empty for control tokens unless `special`. */
+  tokenBytes(token: number, special: boolean): Uint8Array;
+}
+
 export interface NativeTokenizeOptions {
   /** Put the prompt's BOS in front. */
   readonly addBos: boolean;
@@ -209,6 +233,10 @@ export interface NativeAddon {
   readGguf(path: string): NativeGgufFile;
   /** Checks that a pair can run, without loading weights. @throws MODEL_* */
   validatePair(visionPath: string, languageModelPath: string): void;
+  /** As `validatePair`, with what the files say. @throws MODEL_* */
+  readPair(visionPath: string, languageModelPath: string): NativePair;
+  /** Reads the keys of the tokenizer and nothing else: the file may hold only them. @throws MODEL_* */
+  openVocabulary(languageModelPath: string): NativeLanguageVocabulary;
   loadModel(
     options: NativeLoadOptions,
     cancel: NativeCancelToken,

@@ -82,8 +82,10 @@ void read_tokenizer(const GgufFile& file, const QFormerConfig& qformer, Processo
 }  // namespace
 
 float require_epsilon(const GgufFile& file, const std::string& key) {
-    const auto eps = static_cast<float>(file.require_number(key));
-    if (!(eps > 0 && eps <= 1)) file.throw_key_invalid(key, "a number above 0, at most 1");
+    const double number = file.require_number(key);
+    const auto eps =
+        number > 0 && number <= 1 ? static_cast<float>(number) : 0.0F;  // beyond f32's range there is no conversion
+    if (!(eps > 0)) file.throw_key_invalid(key, "a number above 0, at most 1");
     return eps;
 }
 

@@ -1,9 +1,36 @@
 #include "t5-config.h"
 
+#include <algorithm>
+#include <limits>
+#include <string>
+
 #include "config-limits.h"
 #include "error.h"
 
 namespace instructblip {
+namespace {
+
+// In any block: where the first one's is missing, the others tell that it should be there.
+bool has_gate(const GgufFile& file) {
+    const std::string gate = ".ffn_gate.weight";
+    return std::any_of(file.tensors().begin(), file.tensors().end(), [&](const GgufTensor& tensor) {
+        return tensor.name.size() > gate.size() &&
+               tensor.name.compare(tensor.name.size() - gate.size(), gate.size(), gate) == 0;
+    });
+}
+
+// Keys that have no effect here: wrong values are a sign of damage all the same.
+void check_unused_keys(const GgufFile& file, const T5Config& config) {
+    const auto check = [&](const char* key, int64_t minimum, int64_t maximum) {
+        if (file.find(key) != nullptr) file.require_integer(key, minimum, maximum);
+    };
+    check("t5.context_length", 1, std::numeric_limits<int32_t>::max());
+    check("t5.decoder_start_token_id", 0, config.vocab_size - 1);
+    const char* const epsilon = "t5.attention.layer_norm_epsilon";
+    if (file.find(epsilon) != nullptr) require_epsilon(file, epsilon);
+}
+
+}  // namespace
 
 T5Config T5Config::read(const GgufFile& file) {
     const auto size = [&](const char* key, int64_t minimum, int64_t maximum) {
@@ -30,9 +57,10 @@ T5Config T5Config::read(const GgufFile& file) {
         file.throw_key_invalid(distance_key, "there, and an integer of at least " + std::to_string(least_distance));
     }
     config.dense_act_fn = read_activation(file, "instructblip.t5.dense_act_fn");
-    config.is_gated_act = file.find_tensor("enc.blk.0.ffn_gate.weight") != nullptr;
+    config.is_gated_act = has_gate(file);
     config.tie_word_embeddings = file.find_tensor("output.weight") == nullptr;
     config.vocab_size = static_cast<int64_t>(file.require_strings("tokenizer.ggml.tokens").size());
+    check_unused_keys(file, config);
     return config;
 }
 

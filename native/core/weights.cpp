@@ -108,7 +108,18 @@ bool leaves_file_order(const Compute& compute, ggml_type type, int64_t rows, int
 
 ggml_tensor* WeightCheck::add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) {
     checked_tensor(file_, name, shape, use);
+    seen_.insert(name);
     return nullptr;
+}
+
+void WeightCheck::require_no_others() const {
+    for (const GgufTensor& tensor : file_.tensors()) {
+        if (seen_.count(tensor.name) != 0) continue;
+        throw ModelError("MODEL_FILE_UNSUPPORTED", "model file " + file_.path() + " is not supported: tensor '" +
+                                                       tensor.name +
+                                                       "' is no part of the model that its keys describe. Convert the "
+                                                       "checkpoint again");
+    }
 }
 
 // Counts bytes for the monitor and looks at its cancel token.

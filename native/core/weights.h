@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "cancel-token.h"
@@ -49,8 +50,15 @@ class WeightCheck : public WeightSink {
     explicit WeightCheck(const GgufFile& file) : file_(file) {}
     ggml_tensor* add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) override;
 
+    // A tensor that may be there, and has no effect.
+    void ignore(const std::string& name) { seen_.insert(name); }
+    // Throws MODEL_FILE_UNSUPPORTED for a tensor that is neither: the file's model is not the one that its keys
+    // describe.
+    void require_no_others() const;
+
   private:
     const GgufFile& file_;
+    std::unordered_set<std::string> seen_;
 };
 
 // Collects a stage's tensors, then loads them all. The tensors of `Weights` may be used in graphs as long as it lives.

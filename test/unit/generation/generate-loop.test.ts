@@ -71,6 +71,32 @@ describe('generate', () => {
     expect(await run([3, 6, 4], { eosTokenId: 6 })).toMatchObject({ text: 'a.', finishReason: 'stop' });
   });
 
+  it('cleans spaces up where the tokenizer does, and looks for stop strings in the cleaned text', async () => {
+    const words = ['', '', '', ' a', ' n', "'t", ' .', ' d'];
+    const hooks = (cleanUpSpaces: boolean, pieces: string[]) => ({
+      cleanUpSpaces,
+      tokenText: (id: number) => ({ bytes: Buffer.from(words[id] as string), isByte: false }),
+      onText: (text: string) => pieces.push(text),
+    });
+    const raw: string[] = [];
+    expect((await run([3, 4, 5, 6, 7, 1], {}, hooks(false, raw))).text).toBe("a n't . d");
+    const clean: string[] = [];
+    expect((await run([3, 4, 5, 6, 7, 1], {}, hooks(true, clean))).text).toBe("an't. d");
+    expect(clean).toEqual(['a', "n't", '.', ' d']);
+    const stopped = await run([3, 4, 5, 6, 7, 1], { stopStrings: 't.' }, hooks(true, []));
+    expect(stopped).toMatchObject({ text: "an'", tokens: [3, 4, 5, 6], finishReason: 'stop' });
+  });
+
+  it('a stop string that the last characters complete is a stop', async () => {
+    const words = ['', '', '', ' a', ' n'];
+    const hooks = {
+      cleanUpSpaces: true,
+      tokenText: (id: number) => ({ bytes: Buffer.from(words[id] as string), isByte: false }),
+    };
+    const answer = await run([3, 4], { stopStrings: ' n', maxNewTokens: 2 }, hooks);
+    expect(answer).toMatchObject({ text: 'a', finishReason: 'stop' });
+  });
+
   it('ends before a stop string', async () => {
     expect(await run([3, 4, 5], { stopStrings: ' b' })).toMatchObject({
       tokens: [3, 4],

@@ -19,6 +19,7 @@ export type { Compat } from './generation/compat.js';
 export type { GenerateOptions, UserLogitsProcessor } from './generation/generate-options.js';
 export { LANGUAGE_MODEL_TYPES, type LanguageModelType, VISION_TYPES, type VisionType } from './gguf/tensor-types.js';
 export type { Answer, Timings, Usage } from './model/answer.js';
+export type { Picture, Pictures } from './model/ask.js';
 export type { AskOptions } from './model/ask-options.js';
 export { demoModelFolder } from './model/demo-model.js';
 export type { ImageFeatures } from './model/image-features.js';

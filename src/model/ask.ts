@@ -23,20 +23,21 @@ export interface Engine extends ModelParts {
 }
 
 /** One call, from picture and question to the answer. The order of the stages is the order of the functions below. */
-export async function ask(
-  engine: Engine,
-  image: ImageInput | ImageFeatures,
-  question: string,
-  options: AskOptions,
-): Promise<Answer> {
+export async function ask(engine: Engine, images: Pictures, question: string, options: AskOptions): Promise<Answer> {
   const { delivery, generate: generateOptions } = validateAskOptions(options);
   const clock = new StageClock();
+  const pictures = listOf(images);
+  const imageTokens = pictures.length * engine.model.info.imageTokens;
   const prompt = promptOf(engine, question);
-  const settings = fitContext(engine, prompt.ids.length, interpretOptions(generateOptions, engine.model.info));
+  const settings = fitContext(
+    engine,
+    imageTokens + prompt.ids.length,
+    interpretOptions(generateOptions, engine.model.info),
+  );
   const state = newGenerationState();
   const { signal, unlink } = linkSignals(delivery.signal, engine.lifetime);
   try {
-    await answer({ engine, clock, settings, delivery, signal, state }, image, prompt);
+    await answer({ engine, clock, settings, delivery, signal, state }, pictures, prompt);
   } catch (error) {
     engine.lifetime.throwIfAborted();
     if (!delivery.signal?.aborted) throw error;
@@ -49,7 +50,7 @@ export async function ask(
     tokens: state.tokens,
     finishReason: state.finishReason,
     usage: {
-      imageTokens: engine.model.info.imageTokens,
+      imageTokens,
       promptTokens: prompt.ids.length,
       generatedTokens: state.tokens.length,
     },
@@ -57,10 +58,22 @@ export async function ask(
   };
 }
 
+/** A picture in any form, or the result of `encodeImage`. */
+export type Picture = ImageInput | ImageFeatures;
+
+/** What a question may be about: a picture, or several (of a video: its frames) in their order. */
+export type Pictures = Picture | readonly Picture[];
+
+function listOf(images: Pictures): readonly Picture[] {
+  if (!Array.isArray(images)) return [images as Picture];
+  if (images.length > 0) return images;
+  throw createError('OPTION_INVALID', 'a question needs a picture, but the list of pictures is empty');
+}
+
 /** `encodeImage`, and the first half of `ask`. */
 export async function encodeImage(
   engine: Engine,
-  image: ImageInput | ImageFeatures,
+  image: Picture,
   clock: StageClock,
   signal: AbortSignal,
 ): Promise<ImageFeatures> {
@@ -118,26 +131,22 @@ function limitOf({ model, queue }: Engine): { most: number; remedy: string } {
   return { most: queue.cells, remedy: ', or load with a larger contextSize' };
 }
 
-/** Tokens that stand in the cache before the first one that is generated. */
-const cellsBefore = ({ model }: Engine, promptTokens: number, settings: GenerationSettings): number =>
-  model.info.imageTokens + promptTokens + settings.answerStart.length;
-
-/** Cells that a call needs: every beam has its own answer; the last token is never read back, so it takes none. */
-const cellsOf = (engine: Engine, promptTokens: number, settings: GenerationSettings, maxNewTokens: number): number =>
-  cellsBefore(engine, promptTokens, settings) + settings.numBeams * (maxNewTokens - 1);
+/** Cells that a call needs: every beam has its own answer; the last token is never read back, so it takes none. `promptTokens`: with those of the pictures. */
+const cellsOf = (promptTokens: number, settings: GenerationSettings, maxNewTokens: number): number =>
+  promptTokens + settings.answerStart.length + settings.numBeams * (maxNewTokens - 1);
 
 /** A limit that the caller set must fit; a default one is lowered to what is there. */
 function fitContext(engine: Engine, promptTokens: number, settings: GenerationSettings): GenerationSettings {
   engine.queue.checkSequences(settings.numBeams);
   const { most, remedy } = limitOf(engine);
-  const before = cellsBefore(engine, promptTokens, settings);
+  const before = promptTokens + settings.answerStart.length;
   const room = 1 + Math.min(most - before, Math.floor((engine.queue.cells - before) / settings.numBeams));
   if (settings.maxNewTokens <= room) return settings;
   const shortest = Math.max(1, settings.minNewTokens, settings.minLength);
   if (!settings.maxNewTokensGiven && room >= shortest) return withMaxNewTokens(settings, room);
   const wanted = settings.maxNewTokensGiven ? settings.maxNewTokens : shortest;
   const fitsOnce = before + wanted - 1 <= most;
-  const needed = fitsOnce ? cellsOf(engine, promptTokens, settings, wanted) : before + wanted - 1;
+  const needed = fitsOnce ? cellsOf(promptTokens, settings, wanted) : before + wanted - 1;
   throw createError(
     'CONTEXT_LENGTH_EXCEEDED',
     `picture, question and answer${fitsOnce ? ` (${settings.numBeams} beams)` : ''} need ${needed} tokens of context, but there are ` +
@@ -145,22 +154,42 @@ function fitContext(engine: Engine, promptTokens: number, settings: GenerationSe
   );
 }
 
-async function answer(call: Call, image: ImageInput | ImageFeatures, prompt: Prompt): Promise<void> {
-  const { engine, clock, settings, signal } = call;
+async function answer(call: Call, pictures: readonly Picture[], prompt: Prompt): Promise<void> {
+  const { engine, settings, signal } = call;
   signal.throwIfAborted();
-  const features = await encodeImage(engine, image, clock, signal);
-  const softTokens = await clock.measure('qformer', () =>
-    nativeWork(engine.addon, signal, cancel =>
-      engine.model.queryImage(ImageFeatures.dataOf(features, engine.owner), prompt.instruction, cancel),
-    ),
-  );
-  const cells = cellsOf(engine, prompt.ids.length, settings, settings.maxNewTokens);
+  const softTokens: Float32Array[] = [];
+  for (const picture of pictures) softTokens.push(await softTokensOf(call, picture, prompt.instruction));
+  const promptTokens = pictures.length * engine.model.info.imageTokens + prompt.ids.length;
+  const cells = cellsOf(promptTokens, settings, settings.maxNewTokens);
   const giveBack = await engine.queue.acquire(cells, settings.numBeams, signal);
   try {
-    await generateInSession(call, softTokens, prompt.ids, cells);
+    await generateInSession(call, joined(softTokens), prompt.ids, cells);
   } finally {
     giveBack();
   }
+}
+
+async function softTokensOf(
+  { engine, clock, signal }: Call,
+  picture: Picture,
+  instruction: Int32Array,
+): Promise<Float32Array> {
+  const features = await encodeImage(engine, picture, clock, signal);
+  return clock.measure('qformer', () =>
+    nativeWork(engine.addon, signal, cancel =>
+      engine.model.queryImage(ImageFeatures.dataOf(features, engine.owner), instruction, cancel),
+    ),
+  );
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let end = 0;
+  for (const part of parts) {
+    whole.set(part, end);
+    end += part.length;
+  }
+  return whole;
 }
 
 async function generateInSession(

@@ -1,10 +1,9 @@
 import { setMaxListeners } from 'node:events';
-import { createError, DisposedError, OptionError } from '../errors.js';
-import type { ImageInput } from '../processor/image-input.js';
+import { createError, DisposedError } from '../errors.js';
 import { AdmissionQueue } from './admission-queue.js';
 import { type Answer, StageClock } from './answer.js';
 import { streamAnswer } from './answer-stream.js';
-import { ask, type Engine, encodeImage } from './ask.js';
+import { ask, type Engine, encodeImage, type Picture, type Pictures } from './ask.js';
 import { type AskOptions, checkNamed, signalRule } from './ask-options.js';
 import type { ImageFeatures } from './image-features.js';
 import { linkSignals } from './linked-signal.js';
@@ -79,11 +78,12 @@ export class InstructBlip {
   /**
    * Answers a question about a picture. The instruction steers the Q-Former too; there it is cut from the left to the positions that the Q-Former has.
    * Text in the shape of special tokens stays text.
-   * @param image a picture in any form of `ImageInput`, or the result of `encodeImage`
+   * @param images a picture in any form of `ImageInput`, or the result of `encodeImage`; or several (of a video: its frames), each read by the Q-Former with
+   *   the instruction, in their order, as HF's InstructBlipVideo does
    * @throws `OPTION_*`, `IMAGE_*`, `CONTEXT_LENGTH_EXCEEDED`, `DISPOSED`; the signal's reason when it aborts; whatever a callback throws
    */
-  async ask(image: ImageInput | ImageFeatures, question: string, options: AskOptions = {}): Promise<Answer> {
-    return this.#track(() => ask(this.#engine, this.#oneImage(image), question, options));
+  async ask(images: Pictures, question: string, options: AskOptions = {}): Promise<Answer> {
+    return this.#track(() => ask(this.#engine, images, question, options));
   }
 
   /**
@@ -91,12 +91,8 @@ export class InstructBlip {
    * piece asked for and runs at most one piece ahead; leaving the loop stops it.
    * @throws what `ask` throws, at the piece that is asked for
    */
-  stream(
-    image: ImageInput | ImageFeatures,
-    question: string,
-    options: AskOptions = {},
-  ): AsyncGenerator<string, Answer, void> {
-    return streamAnswer(linked => this.ask(image, question, linked), options);
+  stream(images: Pictures, question: string, options: AskOptions = {}): AsyncGenerator<string, Answer, void> {
+    return streamAnswer(linked => this.ask(images, question, linked), options);
   }
 
   /**
@@ -105,13 +101,13 @@ export class InstructBlip {
    * @returns features [tokens, hidden size] in float32 (257 x 1408 for the hub's checkpoints), the caller's; only this model takes them
    * @throws `OPTION_*`, `IMAGE_*`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
    */
-  async encodeImage(image: ImageInput | ImageFeatures, options: { signal?: AbortSignal } = {}): Promise<ImageFeatures> {
+  async encodeImage(image: Picture, options: { signal?: AbortSignal } = {}): Promise<ImageFeatures> {
     return this.#track(async () => {
       const { signal: outer } = checkNamed(options, { signal: signalRule });
       const { signal, unlink } = linkSignals(outer, this.#lifetime.signal);
       try {
         signal.throwIfAborted();
-        return await encodeImage(this.#engine, this.#oneImage(image), new StageClock(), signal);
+        return await encodeImage(this.#engine, image, new StageClock(), signal);
       } catch (error) {
         signal.throwIfAborted();
         throw error;
@@ -147,13 +143,5 @@ export class InstructBlip {
     } finally {
       this.#running.delete(running);
     }
-  }
-
-  #oneImage(image: ImageInput | ImageFeatures): ImageInput | ImageFeatures {
-    if (!Array.isArray(image)) return image;
-    throw new OptionError(
-      'OPTION_UNSUPPORTED',
-      'several pictures in one question come in a later release: ask about one',
-    );
   }
 }

@@ -73,6 +73,25 @@ describe('ask', () => {
     await expect(blip.ask(picture(1), 'x'.repeat(18))).rejects.toEqual(failure('CONTEXT_LENGTH_EXCEEDED'));
   });
 
+  it('asks about several pictures: each through encoder and Q-Former, one prompt', async () => {
+    const { blip, model } = scripted();
+    const first = await blip.encodeImage(picture(5));
+    const { text, usage } = await blip.ask([first, picture(1), picture(2)], 'hi?', { maxNewTokens: 9 });
+    expect({ text, usage }).toEqual({ text: 'hi?:5', usage: { imageTokens: 6, promptTokens: 4, generatedTokens: 6 } });
+    const query = 'qformer:101,104,105,63,102';
+    expect(model.work.slice(2, 10)).toEqual([
+      query,
+      'preprocess',
+      'vision',
+      query,
+      'preprocess',
+      'vision',
+      query,
+      'prefill',
+    ]);
+    expect(model.mostCells).toBe(6 + 4 + 8);
+  });
+
   it('searches with beams: one session of as many sequences, one prefill, the same text in pieces', async () => {
     const { blip, model } = scripted({ answer: () => 'a b c' });
     const pieces: string[] = [];
@@ -99,8 +118,7 @@ describe('ask', () => {
     await expect(ask({ onText: 5 })).rejects.toEqual(failure('OPTION_INVALID'));
     await expect(ask({ signal: {} })).rejects.toEqual(failure('OPTION_INVALID'));
     await expect(blip.ask(picture(1), 5 as unknown as string)).rejects.toEqual(failure('OPTION_INVALID'));
-    const several = [picture(1), picture(2)] as unknown as ImageInput;
-    await expect(blip.ask(several, 'q')).rejects.toEqual(failure('OPTION_UNSUPPORTED'));
+    await expect(blip.ask([], 'q')).rejects.toEqual(failure('OPTION_INVALID'));
     expect(model.work).toEqual([]);
   });
 

@@ -7,7 +7,7 @@ import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
 import { ParityFiles } from './support/parity.js';
 
 interface BeamCase {
-  readonly picture: number;
+  readonly pictures: number[];
   readonly question: string;
   readonly options: AskOptions;
   readonly ids: number[];
@@ -36,12 +36,16 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('bea
   it('answers as transformers 4.34 does', async () => {
     const features = await Promise.all(PARITY_PICTURES.map(picture => blip.encodeImage(randomPicture(picture))));
     const differing: unknown[] = [];
-    for (const { picture, question, options, ids } of cases) {
-      const { tokens, finishReason } = await blip.ask(features[picture]!, question, { ...options, compat: 'hf-4.34' });
+    for (const { pictures, question, options, ids } of cases) {
+      const { tokens, finishReason } = await blip.ask(
+        pictures.map(picture => features[picture]!),
+        question,
+        { ...options, compat: 'hf-4.34' },
+      );
       // transformers writes the first stop id, whichever ended the answer.
       const [stop] = [recipe.text.eos_token_id].flat();
       const shown = finishReason === 'stop' ? [...tokens.slice(0, -1), stop] : tokens;
-      if (String(shown) !== String(ids)) differing.push({ picture, question, options, expected: ids, found: shown });
+      if (String(shown) !== String(ids)) differing.push({ pictures, question, options, expected: ids, found: shown });
     }
     expect(differing).toEqual([]);
   });

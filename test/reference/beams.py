@@ -1,4 +1,4 @@
-"""Beam search of transformers 4.34 on the random checkpoints of the parity tests, whole models, one answer each.
+"""Beam search of transformers 4.34 on the random checkpoints of the parity tests, whole models, one answer each, about one or several pictures.
 
     npx tsx test/reference/make-checkpoints.ts <dir>
     python test/reference/beams.py <dir>                writes test/fixtures/parity/beams.json.gz
@@ -42,11 +42,27 @@ def drawn_options(draw: random.Random) -> dict:
     return options
 
 
-def run(model, processor, image, question: str, options: dict) -> list:
-    inputs = processor(images=image, text=question, return_tensors="pt")
-    sequences = model.generate(**inputs, **{HF_NAME[name]: value for name, value in options.items()})
+def run(model, processor, images: list, question: str, options: dict) -> list:
+    arguments = {HF_NAME[name]: value for name, value in options.items()}
+    inputs = processor(images=images[0], text=question, return_tensors="pt")
+    if len(images) == 1:
+        sequences = model.generate(**inputs, **arguments)
+    else:
+        # As InstructBlipVideo of later versions: each picture with the instruction through the Q-Former, all soft tokens in front of the prompt.
+        soft_tokens = [soft_tokens_of(model, processor(images=image, text=question, return_tensors="pt")) for image in images]
+        embeddings = torch.cat([*soft_tokens, model.get_input_embeddings()(inputs["input_ids"])], dim=1)
+        sequences = model.language_model.generate(inputs_embeds=embeddings, attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long), **arguments)
     # The first id is the one that 4.34 starts from.
     return sequences[0, 1:].tolist()
+
+
+def soft_tokens_of(model, inputs) -> torch.Tensor:
+    features = model.vision_model(inputs["pixel_values"]).last_hidden_state
+    queries = model.query_tokens
+    mask = torch.ones(1, queries.shape[1] + inputs["qformer_input_ids"].shape[1], dtype=torch.long)
+    queried = model.qformer(input_ids=inputs["qformer_input_ids"], attention_mask=mask, query_embeds=queries, encoder_hidden_states=features,
+                            encoder_attention_mask=torch.ones(features.shape[:-1], dtype=torch.long)).last_hidden_state
+    return model.language_projection(queried[:, : queries.shape[1]])
 
 
 def run_checkpoint(folder: Path, questions: list, images: list) -> list:
@@ -57,8 +73,9 @@ def run_checkpoint(folder: Path, questions: list, images: list) -> list:
     cases = []
     for i in range(CASES):
         options = EXAMPLE if i == 0 and long_enough else drawn_options(draw)
-        picture, question = draw.randrange(len(images)), draw.choice(questions)
-        cases.append({"picture": picture, "question": question, "options": options, "ids": run(model, processor, images[picture], question, options)})
+        pictures, question = draw.sample(range(len(images)), draw.choice([1, 1, 2, 3])), draw.choice(questions)
+        ids = run(model, processor, [images[picture] for picture in pictures], question, options)
+        cases.append({"pictures": pictures, "question": question, "options": options, "ids": ids})
     return cases
 
 

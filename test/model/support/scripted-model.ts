@@ -157,7 +157,7 @@ export class ScriptedModel {
         const question = String.fromCharCode(...tokens.subarray(1));
         const reply = this.#script.answer ?? ((text, pixel) => `${text}:${pixel}`);
         answer = idsOf(reply(question, softTokens[0] as number));
-        return this.#step('prefill', cancel, () => next(this.info.imageTokens + tokens.length));
+        return this.#step('prefill', cancel, () => next(softTokens.length + tokens.length));
       },
       decode: (tokens, _parents, cancel) => this.#step('decode', cancel, () => next(tokens.length, tokens.length)),
       dispose: () => {

@@ -1,5 +1,6 @@
 // T5 and OPT files of many kinds: which are run, and which are refused.
 #include <algorithm>
+#include <iterator>
 #include <random>
 
 #include "graph-model-cases.h"
@@ -112,31 +113,49 @@ void change_all(File sound, const Alter& alter) {
     cases.run();
 }
 
-// Files of every type that `instructblip convert` and llama.cpp write, and of those that the graphs cannot have.
+constexpr ggml_type matrix_types[] = {GGML_TYPE_F32,  GGML_TYPE_F16,    GGML_TYPE_BF16,  GGML_TYPE_Q4_0,
+                                      GGML_TYPE_Q4_1, GGML_TYPE_Q5_0,   GGML_TYPE_Q5_1,  GGML_TYPE_Q8_0,
+                                      GGML_TYPE_Q2_K, GGML_TYPE_Q3_K,   GGML_TYPE_Q4_K,  GGML_TYPE_Q5_K,
+                                      GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL, GGML_TYPE_IQ4_XS};
+
+// Files of all types that `instructblip convert` and llama.cpp write, and of those that the graphs cannot have.
 void change_types() {
     const auto add_all = [](Cases& cases) {
         for (int number = 0; number < GGML_TYPE_COUNT; ++number) {
             const auto type = static_cast<ggml_type>(number);
             const int64_t block = ggml_blck_size(type);
-            if (block == 0 || (ggml_get_type_traits(type)->from_float_ref == nullptr && type != GGML_TYPE_F32))
-                continue;
-            if (ggml_quantize_requires_imatrix(type) || type == GGML_TYPE_Q8_1 || type == GGML_TYPE_Q8_K) continue;
+            if (block == 0) continue;
+            const bool known =
+                std::find(std::begin(matrix_types), std::end(matrix_types), type) != std::end(matrix_types);
             for (const bool tied : {false, true}) {
                 tiny_t5::Shape t5{};
-                t5.type = type;
+                t5.type = known ? type : GGML_TYPE_F32;
                 t5.tied = tied;
+                t5.layers = t5.decoder_layers = 1;
                 t5.d_model = t5.d_ff = std::max<int64_t>(32, block);
                 t5.d_kv = t5.d_model / 2;
                 t5.heads = 2;
                 tiny_opt::Shape opt{};
-                opt.type = type;
+                opt.type = t5.type;
                 opt.tied = tied;
+                opt.layers = 1;
                 opt.width = opt.ffn = t5.d_model;
                 opt.heads = 2;
                 opt.head_size = t5.d_model / 2;
-                const std::string name = std::string("all of ") + ggml_type_name(type);
-                cases.add("T5 " + name, any, [t5] { return tiny_t5::make(t5, 5).file.bytes(); });
-                cases.add("OPT " + name, any, [opt] { return tiny_opt::make(opt, 5).file.bytes(); });
+                const auto add = [&](const std::string& name, auto make) {
+                    cases.add(name + " of " + ggml_type_name(type), known ? "nothing" : "MODEL_FILE_UNSUPPORTED",
+                              [make, type] {
+                                  File file = make();
+                                  for (Tensor& tensor : file.tensors) {
+                                      if (tensor.shape.size() < 2 || tensor.shape.back() < 32) continue;
+                                      tensor.type = type;
+                                      refit(tensor);
+                                  }
+                                  return file.bytes();
+                              });
+                };
+                add("T5", [t5] { return tiny_t5::make(t5, 5).file; });
+                add("OPT", [opt] { return tiny_opt::make(opt, 5).file; });
             }
         }
     };

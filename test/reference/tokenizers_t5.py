@@ -1,6 +1,7 @@
 """Ids and texts as transformers 4.34 gives them for Flan-T5's tokenizer.
 
-    python test/reference/tokenizers_t5.py        writes test/fixtures/tokenizers/t5-strings.json.gz, t5-code-points.json.gz and t5-decoded.json.gz
+    python test/reference/tokenizers_t5.py        writes test/fixtures/tokenizers/t5-strings.json.gz, t5-code-points.json.gz, t5-decoded.json.gz and
+                                                  t5-lattices.json.gz
 
 The folder is laid out as on the hub: tokenizer.json of test/fixtures/vocab with InstructBLIP's `<image>`, and tokenizer_config.json. Two sets of ids for each string, as in
 tokenizers_hf.py: "hf" and "plain". For "plain" the special pieces of the vocabulary have other names too: HF's lattice would find them in text. Only digests are kept (4 bytes of
@@ -10,6 +11,7 @@ import base64
 import gzip
 import hashlib
 import json
+import random
 import tempfile
 from pathlib import Path
 
@@ -101,12 +103,32 @@ def decoded(tokenizer, versions):
     write("t5-decoded.json.gz", {"seed": SEED, "versions": versions, "likely": likely, "rows": ROWS, "count": LISTS, "digests": base64.b64encode(digests).decode()})
 
 
+def lattice(rng):
+    """A random small vocabulary, most of its scores shared by several pieces, so that many paths are equal; and what becomes of random strings."""
+    alphabet = rng.sample(list("abcde字é😀▁ "), rng.randrange(2, 8))
+    scores = {}
+    for _ in range(rng.randrange(3, 40)):
+        piece = "".join(rng.choice(alphabet) for _ in range(rng.randrange(1, 5))).replace(" ", "▁")
+        scores[piece] = -rng.randrange(1, 9) / 2 if rng.random() < 0.9 else -rng.randrange(1, 1 << 20) / (1 << 15)
+    vocab = [["<pad>", 0.0], ["</s>", 0.0], ["<unk>", 0.0], *map(list, scores.items())]
+    joins, prefix = rng.random() < 0.5, rng.random() < 0.7
+    tokenizer = Tokenizer.from_str(json.dumps({
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "post_processor": None, "decoder": None,
+        "normalizer": {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "} if joins else None,
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "add_prefix_space": prefix}, "model": {"type": "Unigram", "unk_id": 2, "vocab": vocab},
+    }))
+    texts = ["".join(rng.choice([*alphabet, "x", " "]) for _ in range(rng.randrange(0, 30))) for _ in range(20)]
+    return {"vocab": vocab, "joins": joins, "prefix": prefix, "texts": texts, "ids": [tokenizer.encode(text).ids for text in texts]}
+
+
 def main():
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
     tokenizer = load()
     strings(tokenizer, versions)
     decoded(tokenizer, versions)
     code_points(tokenizer, versions)
+    rng = random.Random(SEED)
+    write("t5-lattices.json.gz", {"seed": SEED, "versions": versions, "lattices": [lattice(rng) for _ in range(200)]})
 
 
 if __name__ == "__main__":

@@ -112,6 +112,28 @@ describe('T5 tokenizer', () => {
 describe('Unigram rules', () => {
   const plain = { charsmap: new Uint8Array() };
 
+  it('takes the path that HF takes, also of equal ones: 200 random vocabularies, 4,000 strings', () => {
+    const { lattices } = readFixture('t5-lattices.json.gz') as { lattices: readonly RandomLattice[] };
+    const wrong = lattices.flatMap(({ vocab, joins, prefix, texts, ids }) => {
+      const tokenizer = new UnigramTokenizer(
+        {
+          ...SMALL,
+          ...plain,
+          tokens: vocab.map(([text]) => text),
+          scores: Float32Array.from(vocab, ([, score]) => score),
+          types: Int32Array.from(vocab, (_, id) => [3, 3, 2][id] ?? 1),
+          addSpacePrefix: prefix,
+          removeExtraWhitespaces: joins,
+        },
+        { promptBosTokenId: -1, promptEosTokenId: -1 },
+      );
+      const encoded = texts.map(text => [...tokenizer.encode(text, { parseSpecial: true })]);
+      return texts.flatMap((text, i) => (String(encoded[i]) === String(ids[i]) ? [] : [[vocab, text, encoded[i]]]));
+    });
+    expect(lattices.length).toBe(200);
+    expect(wrong).toEqual([]);
+  });
+
   it('follows the rules of the file, not those of T5', () => {
     const texts = (tokenizer: UnigramTokenizer, text: string) =>
       [...tokenizer.encode(text)].map(id => SMALL.tokens[id]).join(' ');
@@ -207,6 +229,14 @@ interface CodePoints {
   readonly forms: readonly string[];
   readonly block: number;
   readonly blocks: readonly (readonly [start: number, digest: string])[];
+}
+
+interface RandomLattice {
+  readonly vocab: readonly (readonly [text: string, score: number])[];
+  readonly joins: boolean;
+  readonly prefix: boolean;
+  readonly texts: readonly string[];
+  readonly ids: readonly (readonly number[])[];
 }
 
 interface RandomLists {

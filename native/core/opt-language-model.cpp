@@ -63,6 +63,7 @@ OptModel::OptModel(const std::shared_ptr<const GgufFile>& file, const OptConfig&
       cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F16)),
       weights_(file, compute),
       model_(OptWeights::declare(weights_, config)) {
+    KvCache::require_memory(compute, config.cache_shape(), cache_type_, cells());
     weights_.load(monitor);
 }
 

@@ -76,6 +76,7 @@ T5Model::T5Model(const std::shared_ptr<const GgufFile>& file, const T5Config& co
       cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F32)),
       weights_(file, compute),
       model_(T5Weights::declare(weights_, config)) {
+    KvCache::require_memory(compute, config.cache_shape(), cache_type_, cells());
     weights_.load(monitor);
 }
 

@@ -3,24 +3,15 @@
  * text. HF's `beam_search`, `beam_sample` and `group_beam_search` with `BeamSearchScorer`.
  */
 import { bestCandidates, type Candidate, drawCandidates } from './beam-candidates.js';
-import { FinishedBeams, type Hypothesis } from './finished-beams.js';
+import { FinishedBeams } from './finished-beams.js';
 import { logSoftmax } from './float32.js';
 import type { GenerationSettings } from './generation-settings.js';
 import { type BeamProcessors, createBeamProcessors } from './processor-order.js';
 import type { Random } from './random.js';
-
-/** Rows of the next step: row i continues the row `parents[i]` of this one with `tokens[i]`. */
-export interface Continuation {
-  readonly tokens: readonly number[];
-  readonly parents: readonly number[];
-}
+import type { Continuation, Hypothesis, Search, Tokens } from './search.js';
 
 /** A row that is still growing. */
-interface Beam {
-  /** Generated ids. */
-  readonly tokens: readonly number[];
-  /** The model's own log-probabilities of `tokens`. */
-  readonly logprobs: readonly number[];
+interface Beam extends Tokens {
   /** Sum of processed log-probabilities. */
   readonly sum: number;
   /** Which of the step's rows of logits continues it. */
@@ -37,7 +28,7 @@ interface Group {
 /** Sum of the beams that are equal to the first in the beginning. */
 const HOPELESS = -1e9;
 
-export class BeamSearch {
+export class BeamSearch implements Search {
   readonly #settings: GenerationSettings;
   readonly #random: Random;
   readonly #groups: readonly Group[];
@@ -54,10 +45,6 @@ export class BeamSearch {
     this.#groups = Array.from({ length: settings.numBeamGroups }, () => newGroup(settings));
   }
 
-  /**
-   * @param rows raw logits [V] of each row of the last continuation; in the beginning the prompt's one
-   * @returns what goes on, or null when the search is over
-   */
   advance(rows: readonly Float32Array[]): Continuation | null {
     this.#length += 1;
     this.#taken.length = 0;
@@ -69,7 +56,6 @@ export class BeamSearch {
     return { tokens: live.map(({ tokens }) => tokens.at(-1) as number), parents: live.map(({ row }) => row) };
   }
 
-  /** The best answers, best first. While the search runs: of what is finished. */
   hypotheses(): readonly Hypothesis[] {
     const all = this.#groups.flatMap(({ finished }) => finished.kept);
     // Of equally good ones the last that was finished.
@@ -77,8 +63,8 @@ export class BeamSearch {
     return ascending.reverse().slice(0, this.#settings.numReturnSequences);
   }
 
-  /** What every answer begins with that can still come out. */
-  settled(): Pick<Beam, 'tokens' | 'logprobs'> {
+  /** What every beam begins with that can still come out first. */
+  settled(): Tokens {
     const possible = [...this.#groups.flatMap(group => group.finished.kept), ...this.#live()];
     const tokens = commonPrefix(possible.map(each => each.tokens));
     return { tokens, logprobs: possible[0]?.logprobs ?? [] };

@@ -1,19 +1,12 @@
+import type { Hypothesis, Tokens } from './search.js';
+
 /** The finished beams of a group, and when no other can still beat them. HF's `BeamHypotheses`. */
 
 /** `false`: when no live beam can become better, judged by its score of now; `true`: as soon as there are enough; 'never': when none ever can. */
 export type EarlyStopping = boolean | 'never';
 
-/** An answer that beam search found. */
-export interface Hypothesis {
-  /** Generated ids, with the stop id if there is one. */
-  readonly tokens: readonly number[];
-  /** Natural logarithms of the model's own probabilities of `tokens`, before any processor. */
-  readonly logprobs: readonly number[];
-  /** Sum of the processed log-probabilities over length^lengthPenalty. */
-  readonly score: number;
-  /** By a stop id, not by the length limit. */
-  readonly stopped: boolean;
-}
+/** A hypothesis of beam search has a score. */
+export type FinishedBeam = Hypothesis & { readonly score: number };
 
 export interface FinishedBeamsOptions {
   /** How many are kept: the best. */
@@ -26,23 +19,19 @@ export interface FinishedBeamsOptions {
 
 export class FinishedBeams {
   readonly #options: FinishedBeamsOptions;
-  readonly #kept: Hypothesis[] = [];
+  readonly #kept: FinishedBeam[] = [];
 
   constructor(options: FinishedBeamsOptions) {
     this.#options = options;
   }
 
   /** In the order in which they were finished. */
-  get kept(): readonly Hypothesis[] {
+  get kept(): readonly FinishedBeam[] {
     return this.#kept;
   }
 
   /** `length`: by whose power the sum is divided. */
-  add(
-    { tokens, logprobs, sum }: { tokens: readonly number[]; logprobs: readonly number[]; sum: number },
-    length: number,
-    stopped: boolean,
-  ): void {
+  add({ tokens, logprobs, sum }: Tokens & { readonly sum: number }, length: number, stopped: boolean): void {
     const score = this.#scoreOf(sum, length);
     const worst = this.#worst();
     if (this.#kept.length < this.#options.size) this.#kept.push({ tokens, logprobs, score, stopped });
@@ -67,7 +56,7 @@ export class FinishedBeams {
   }
 
   /** Of equally bad ones the first. */
-  #worst(): Hypothesis | undefined {
+  #worst(): FinishedBeam | undefined {
     let worst = this.#kept[0];
     for (const hypothesis of this.#kept) if (worst && hypothesis.score < worst.score) worst = hypothesis;
     return worst;

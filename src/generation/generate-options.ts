@@ -73,7 +73,7 @@ export interface GenerateOptions {
   bosTokenId?: number;
   /** Encoder-decoders (T5): token that the decoder starts with. Default: the checkpoint's. */
   decoderStartTokenId?: number;
-  /** Texts that end the answer; found across token boundaries. The answer's text ends before the stop string, its `tokens` include it. */
+  /** Texts that end the answer; found across token boundaries. The answer's text ends before the stop string, its `tokens` include it. Beams: of the best one. */
   stopStrings?: string | readonly string[];
   /** Run after the built-in processors, before the sampling filters. */
   logitsProcessors?: readonly UserLogitsProcessor[];

@@ -236,7 +236,7 @@ function checkIds(options: GenerateOptions, vocabularySize: number): void {
 
 /** Options of beam search that would have no effect, or none that can be met. */
 function checkBeams(options: GenerateOptions, settings: GenerationSettings): void {
-  const { numBeams, numBeamGroups, doSample, stopStrings } = settings;
+  const { numBeams, numBeamGroups, doSample } = settings;
   const fail = (problem: string) => new OptionError('OPTION_INVALID', problem);
   if (numBeams === 1) {
     const neutral = { numBeamGroups: 1, diversityPenalty: 0, earlyStopping: false, lengthPenalty: 1 } as const;
@@ -251,11 +251,6 @@ function checkBeams(options: GenerateOptions, settings: GenerationSettings): voi
     throw fail('numBeamGroups above 1 excludes sampling: leave out doSample and its options');
   if (numBeamGroups === 1 && settings.diversityPenalty > 0)
     throw fail('diversityPenalty has a meaning only with numBeamGroups above 1');
-  if (stopStrings.length > 0)
-    throw new OptionError(
-      'OPTION_UNSUPPORTED',
-      'stopStrings together with numBeams come in a later release: leave one out',
-    );
 }
 
 function checkCombinations(options: GenerateOptions, settings: GenerationSettings): void {

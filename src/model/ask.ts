@@ -1,7 +1,8 @@
 import { createError } from '../errors.js';
 import { type GenerationState, newGenerationState } from '../generation/answer-writer.js';
-import { generate, type LogitsSource } from '../generation/generate-loop.js';
+import { generate } from '../generation/generate-loop.js';
 import { type GenerationSettings, interpretOptions, withMaxNewTokens } from '../generation/generation-settings.js';
+import type { LogitsSource } from '../generation/run-searches.js';
 import { nativeCall, nativeWork } from '../native/native-call.js';
 import type { ImageInput } from '../processor/image-input.js';
 import type { AdmissionQueue } from './admission-queue.js';
@@ -208,7 +209,7 @@ async function generateInSession(
       ),
     decode: (tokens, parents) =>
       clock.measure('decode', () =>
-        nativeWork(engine.addon, signal, cancel => session.decode(tokens, parents ?? null, cancel)),
+        nativeWork(engine.addon, signal, cancel => session.decode(tokens, parents, cancel)),
       ),
   };
   try {

@@ -1,56 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { bestCandidates, drawCandidates } from '../../../src/generation/beam-candidates.js';
 import { BeamSearch } from '../../../src/generation/beam-search.js';
 import type { GenerateOptions } from '../../../src/generation/generate-options.js';
 import { type GenerationSettings, interpretOptions } from '../../../src/generation/generation-settings.js';
 import { seededRandom } from '../../../src/generation/random.js';
 import { validateGenerateOptions } from '../../../src/generation/validate-options.js';
-
-interface Case {
-  readonly tables: number;
-  readonly options: GenerateOptions;
-  readonly sequences: number[][];
-  readonly scores: number[];
-}
-interface Fixture {
-  readonly vocabulary: number;
-  readonly bos: number;
-  readonly eos: number;
-  readonly pad: number;
-  readonly tables: readonly Record<'after' | 'skip' | 'place', string>[];
-  readonly cases: readonly Case[];
-}
-
-const fixture: Fixture = JSON.parse(
-  gunzipSync(readFileSync('test/fixtures/generation/beam-search.json.gz')).toString(),
-);
-const { vocabulary, bos, eos, pad, cases } = fixture;
-const floats = (base64: string) => new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer);
-const tables = fixture.tables.map(each => ({
-  after: floats(each.after),
-  skip: floats(each.skip),
-  place: floats(each.place),
-}));
-const MODEL = {
-  vocabularySize: vocabulary,
-  bosTokenId: bos,
-  decoderStartTokenId: -1,
-  padTokenId: pad,
-  eosTokenIds: [eos],
-  vocabularyEosTokenId: eos,
-};
-
-/** The language of tables of test/reference/beam_search.py. */
-function logitsOf(table: number, context: readonly number[]): Float32Array {
-  const { after, skip, place } = tables[table]!;
-  const at = (from: Float32Array, row: number, id: number) => from[row * vocabulary + id]!;
-  const last = context.at(-1)!;
-  const before = context.at(-2) ?? bos;
-  return Float32Array.from({ length: vocabulary }, (_, id) =>
-    Math.fround(at(after, last, id) + Math.fround(at(skip, before, id) + at(place, context.length, id))),
-  );
-}
+import { type BeamCase, BOS, cases, logitsOf, MODEL } from './support/tables.js';
 
 const settingsOf = (options: GenerateOptions, changes: Partial<GenerationSettings> = {}): GenerationSettings => ({
   ...interpretOptions(validateGenerateOptions(options), MODEL),
@@ -64,7 +18,7 @@ function search(
   watch: (running: BeamSearch) => void = () => {},
 ): BeamSearch {
   const running = new BeamSearch(settings, seededRandom(settings.seed));
-  let contexts: number[][] = [[bos]];
+  let contexts: number[][] = [[BOS]];
   for (;;) {
     const next = running.advance(contexts.map(context => logitsOf(table, context)));
     if (!next) return running;
@@ -76,11 +30,11 @@ function search(
 
 const HF = { compat: 'hf-4.34' } as const;
 
-function shownHypotheses({ tables: table, options, scores }: Case): number[][] {
+function shownHypotheses({ tables: table, options, scores }: BeamCase): number[][] {
   const settings = settingsOf({ ...options, ...HF }, { numReturnSequences: options.numBeams! });
   const found = search(table, settings).hypotheses();
   for (const [i, { score }] of found.entries())
-    expect(Math.abs(score - scores[i]!)).toBeLessThan(1e-5 * Math.max(1, Math.abs(scores[i]!)));
+    expect(Math.abs(score! - scores[i]!)).toBeLessThan(1e-5 * Math.max(1, Math.abs(scores[i]!)));
   // transformers writes the first stop id, whichever ended the answer.
   return found.map(({ tokens, stopped }) => (stopped ? [...tokens.slice(0, -1), settings.stopIds[0]!] : [...tokens]));
 }
@@ -117,7 +71,7 @@ describe('beam search', () => {
   it('has one beam for greedy search', () => {
     const settings = settingsOf({ maxNewTokens: 12, numBeams: 2, ...HF }, { numBeams: 1 });
     const [best] = search(0, settings).hypotheses();
-    const context = [bos];
+    const context = [BOS];
     for (const token of best!.tokens) {
       const logits = logitsOf(0, context);
       expect(logits[token]).toBe(Math.max(...logits));
@@ -128,7 +82,7 @@ describe('beam search', () => {
   it('gives the log-probabilities of the model itself', () => {
     const settings = settingsOf({ maxNewTokens: 9, numBeams: 3, repetitionPenalty: 1.5, ...HF });
     const [best] = search(1, settings).hypotheses();
-    const context = [bos];
+    const context = [BOS];
     for (const [i, token] of best!.tokens.entries()) {
       const logits = [...logitsOf(1, context)];
       const total = Math.log(logits.reduce((sum, each) => sum + Math.exp(each), 0));

@@ -1,7 +1,8 @@
 import { type GenerateHooks, newGenerationState } from '../../../src/generation/answer-writer.js';
-import { generate, type LogitsSource } from '../../../src/generation/generate-loop.js';
+import { generate } from '../../../src/generation/generate-loop.js';
 import type { GenerateOptions } from '../../../src/generation/generate-options.js';
 import { interpretOptions } from '../../../src/generation/generation-settings.js';
+import type { LogitsSource } from '../../../src/generation/run-searches.js';
 import { validateGenerateOptions } from '../../../src/generation/validate-options.js';
 
 const WORDS = ['', '', '', ' a', ' b', ' c', '.', ' d'];

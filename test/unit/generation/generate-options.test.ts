@@ -142,7 +142,6 @@ describe('what options mean', () => {
       minTokensToKeep: 2,
       padTokenId: 1,
     });
-    expect(() => interpret({ numBeams: 2, stopStrings: 'x' })).toThrow(failure('OPTION_UNSUPPORTED', /later release/));
   });
 
   it('a sampling option makes a call sample; doSample: false switches it off', () => {

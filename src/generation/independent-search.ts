@@ -1,0 +1,70 @@
+import { logSumExp } from './float32.js';
+import type { GenerationSettings } from './generation-settings.js';
+import type { LogitsProcessor } from './logits-processor.js';
+import { createProcessor } from './processor-order.js';
+import type { Random } from './random.js';
+import type { Continuation, Hypothesis, Search, Tokens } from './search.js';
+import { greedy, multinomial, type TokenSelector } from './token-selector.js';
+
+interface Row {
+  readonly tokens: number[];
+  readonly logprobs: number[];
+  stopped: boolean;
+  done: boolean;
+}
+
+/** Greedy search and sampling: rows that know nothing of each other, as many as answers are wanted. Those that have ended leave the batch. */
+export class IndependentSearch implements Search {
+  readonly #settings: GenerationSettings;
+  readonly #wantsLogprobs: boolean;
+  readonly #process: LogitsProcessor;
+  readonly #select: TokenSelector;
+  readonly #rows: readonly Row[];
+  #live: readonly Row[];
+
+  constructor(settings: GenerationSettings, random: Random, wantsLogprobs: boolean) {
+    this.#settings = settings;
+    this.#wantsLogprobs = wantsLogprobs;
+    this.#process = createProcessor(settings);
+    this.#select = settings.doSample ? multinomial(random) : greedy;
+    this.#rows = Array.from({ length: settings.numReturnSequences }, () => ({
+      tokens: [],
+      logprobs: [],
+      stopped: false,
+      done: false,
+    }));
+    this.#live = this.#rows;
+  }
+
+  advance(rows: readonly Float32Array[]): Continuation | null {
+    const before = this.#live;
+    // In the beginning all rows continue the prompt's one.
+    const parentOf = (row: Row) => Math.min(before.indexOf(row), rows.length - 1);
+    for (const row of before) {
+      const logits = rows[parentOf(row)] as Float32Array;
+      this.#choose(row, before.length > rows.length ? logits.slice() : logits);
+    }
+    this.#live = before.filter(row => !row.done);
+    if (this.#live.length === 0) return null;
+    return { tokens: this.#live.map(({ tokens }) => tokens.at(-1) as number), parents: this.#live.map(parentOf) };
+  }
+
+  settled(): Tokens {
+    return this.#rows[0] as Row;
+  }
+
+  hypotheses(): readonly Hypothesis[] {
+    return this.#rows.map(({ tokens, logprobs, stopped }) => ({ tokens, logprobs, stopped, score: null }));
+  }
+
+  #choose(row: Row, scores: Float32Array): void {
+    const { contextPrefix, stopIds, maxNewTokens } = this.#settings;
+    const raw = this.#wantsLogprobs ? scores.slice() : null;
+    this.#process([...contextPrefix, ...row.tokens], scores);
+    const id = this.#select(scores);
+    row.tokens.push(id);
+    if (raw) row.logprobs.push((raw[id] as number) - logSumExp(raw));
+    row.stopped = stopIds.includes(id);
+    row.done = row.stopped || row.tokens.length >= maxNewTokens;
+  }
+}

@@ -1,0 +1,51 @@
+import type { Search } from './search.js';
+
+/** Where logits come from: a session of the engine, or a script in tests. */
+export interface LogitsSource {
+  /** Reads the prompt of the next sequence, 0 first; logits [V] of its last position. */
+  prefill(): Promise<Float32Array>;
+  /** Row i continues the row `parents[i]` of the last step (at first: sequence) with `tokens[i]`; logits [rows,V]. */
+  decode(tokens: Int32Array, parents: Int32Array): Promise<Float32Array>;
+}
+
+/** One search with its rows of the last step. */
+interface Running {
+  readonly search: Search;
+  /** Its first row among all rows of the step. */
+  readonly first: number;
+  readonly rows: readonly Float32Array[];
+}
+
+/**
+ * Runs one search for each prompt, all in the same steps: their rows are computed together, and a search that is over leaves no row behind.
+ * @param onStep after each step of a search, with whether it is over; true = it need not go on
+ */
+export async function runSearches(
+  source: LogitsSource,
+  searches: readonly Search[],
+  onStep: (search: Search, isOver: boolean) => Promise<boolean>,
+): Promise<void> {
+  let running: Running[] = [];
+  for (const [first, search] of searches.entries()) running.push({ search, first, rows: [await source.prefill()] });
+  for (;;) {
+    const tokens: number[] = [];
+    const parents: number[] = [];
+    const going: { search: Search; first: number; count: number }[] = [];
+    for (const { search, first, rows } of running) {
+      const next = search.advance(rows);
+      if ((await onStep(search, next === null)) || !next) continue;
+      going.push({ search, first: tokens.length, count: next.tokens.length });
+      tokens.push(...next.tokens);
+      parents.push(...next.parents.map(parent => first + parent));
+    }
+    if (going.length === 0) return;
+    const logits = await source.decode(Int32Array.from(tokens), Int32Array.from(parents));
+    const width = logits.length / tokens.length;
+    const row = (i: number) => logits.subarray(i * width, (i + 1) * width);
+    running = going.map(({ search, first, count }) => ({
+      search,
+      first,
+      rows: Array.from({ length: count }, (_, i) => row(first + i)),
+    }));
+  }
+}

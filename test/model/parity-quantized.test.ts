@@ -48,11 +48,11 @@ interface Floors {
 
 /**
  * Models whose rows hold whole blocks of every type. Nothing was trained into them: their best tokens are closer to the second than a real model's, and
- * rounded weights change many (T5's in PyTorch, rounded to Q4_0 likewise: 0.65). Floors are somewhat below what was measured (test/reference/README.md).
+ * rounded weights change many (T5's in PyTorch, rounded to Q4_0 likewise: 0.63). Floors are somewhat below what was measured (test/reference/README.md).
  */
 const MODELS: readonly Floors[] = [
-  { name: 't5-real-heads', least: { F32: 1, Q8_0: 0.93, Q4_K_M: 0.68, Q4_0: 0.62 } },
-  { name: 'opt-byte-pairs', least: { F32: 1, Q8_0: 0.96, Q4_K_M: 0.86, Q4_0: 0.85 } },
+  { name: 't5-real-heads', least: { F32: 1, Q8_0: 0.92, Q4_K_M: 0.65, Q4_0: 0.6 } },
+  { name: 'opt-byte-pairs', least: { F32: 1, Q8_0: 0.96, Q4_K_M: 0.87, Q4_0: 0.85 } },
 ];
 
 describe.each(MODELS)('quantised files of $name', ({ name, least }) => {

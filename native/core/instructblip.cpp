@@ -82,9 +82,11 @@ void InstructBlip::Files::check_pair(const ModelFacts& facts) const {
     if (largest >= found.vocabulary_size) {
         mismatch("with token " + std::to_string(largest), with_tokens(found.vocabulary_size));
     }
-    if (found.model_type == "t5" && text.decoder_start_token_id < 0) {
+    const bool encodes = found.model_type == "t5";
+    if (encodes != (text.decoder_start_token_id >= 0)) {
         vision->throw_key_invalid("instructblip.text.decoder_start_token_id",
-                                  "a token: the language model is an encoder-decoder");
+                                  encodes ? "a token: " + language_model->path() + " is an encoder-decoder"
+                                          : "-1: " + language_model->path() + " is no encoder-decoder");
     }
 }
 

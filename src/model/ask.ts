@@ -1,27 +1,18 @@
 import { createError } from '../errors.js';
 import { type GenerationState, newGenerationState } from '../generation/answer-writer.js';
 import { generate } from '../generation/generate-loop.js';
-import { type GenerationSettings, interpretOptions, withMaxNewTokens } from '../generation/generation-settings.js';
+import { type GenerationSettings, interpretOptions } from '../generation/generation-settings.js';
 import type { LogitsSource } from '../generation/run-searches.js';
 import { nativeCall, nativeWork } from '../native/native-call.js';
 import type { ImageInput } from '../processor/image-input.js';
-import type { AdmissionQueue } from './admission-queue.js';
 import { type Answer, StageClock } from './answer.js';
 import type { AskOptions, DeliveryOptions } from './ask-options.js';
 import { validateAskOptions } from './ask-options.js';
+import { cellsOf, checkLength, fitContext } from './context-limits.js';
 import { ImageFeatures } from './image-features.js';
 import { fitQFormer } from './instruction.js';
 import { linkSignals } from './linked-signal.js';
-import type { ModelParts } from './model-parts.js';
-
-/** What all calls of one model share. */
-export interface Engine extends ModelParts {
-  readonly queue: AdmissionQueue;
-  /** Aborts when the model is disposed. */
-  readonly lifetime: AbortSignal;
-  /** Whose image features these are. */
-  readonly owner: object;
-}
+import type { Engine } from './loaded-model.js';
 
 /** One call, from picture and question to the answer. The order of the stages is the order of the functions below. */
 export async function ask(engine: Engine, images: Pictures, question: string, options: AskOptions): Promise<Answer> {
@@ -84,11 +75,30 @@ export async function encodeImage(
   }
   const pixels = await clock.measure('preprocess', () => engine.prepareImage(image, signal));
   signal.throwIfAborted();
-  const data = await clock.measure('vision', () =>
-    nativeWork(engine.addon, signal, cancel => engine.model.encodeImage(pixels, cancel)),
-  );
+  const data = await featuresOf(engine, pixels, clock, signal);
   return new ImageFeatures(engine.owner, data, [engine.model.info.visionTokens, engine.model.info.visionHiddenSize]);
 }
+
+/** pixels [1,3,S,S] → features [tokens,hidden] */
+export const featuresOf = (
+  engine: Engine,
+  pixels: Float32Array,
+  clock: StageClock,
+  signal: AbortSignal,
+): Promise<Float32Array> =>
+  clock.measure('vision', () => nativeWork(engine.addon, signal, cancel => engine.model.encodeImage(pixels, cancel)));
+
+/** features, instruction → soft tokens [imageTokens,hidden] */
+export const softTokensOf = (
+  engine: Engine,
+  features: Float32Array,
+  instruction: Int32Array,
+  clock: StageClock,
+  signal: AbortSignal,
+): Promise<Float32Array> =>
+  clock.measure('qformer', () =>
+    nativeWork(engine.addon, signal, cancel => engine.model.queryImage(features, instruction, cancel)),
+  );
 
 interface Prompt {
   /** Of the language model, with its BOS or EOS. */
@@ -114,73 +124,22 @@ function promptOf(engine: Engine, question: string): Prompt {
   return { ids: engine.tokenizer.encode(question), instruction };
 }
 
-/** Before the text is tokenized, which can take long. */
-function checkLength(engine: Engine, question: string): void {
-  const least = engine.tokenizer.leastTokens(question);
-  const { most, remedy } = limitOf(engine);
-  if (least <= most) return;
-  throw createError(
-    'CONTEXT_LENGTH_EXCEEDED',
-    `the question alone needs at least ${least} tokens of context, but there are ${most}: shorten it${remedy}`,
-  );
-}
-
-/** Tokens that one sequence can have: what the cache holds, or what the model has positions for. */
-function limitOf({ model, queue }: Engine): { most: number; remedy: string } {
-  const { maxPositions } = model.info;
-  if (maxPositions > 0 && maxPositions < queue.cells) return { most: maxPositions, remedy: '' };
-  return { most: queue.cells, remedy: ', or load with a larger contextSize' };
-}
-
-/** Cells that a call needs: every beam has its own answer; the last token is never read back, so it takes none. `promptTokens`: with those of the pictures. */
-const cellsOf = (promptTokens: number, settings: GenerationSettings, maxNewTokens: number): number =>
-  promptTokens + settings.answerStart.length + settings.numBeams * (maxNewTokens - 1);
-
-/** A limit that the caller set must fit; a default one is lowered to what is there. */
-function fitContext(engine: Engine, promptTokens: number, settings: GenerationSettings): GenerationSettings {
-  engine.queue.checkSequences(settings.numBeams);
-  const { most, remedy } = limitOf(engine);
-  const before = promptTokens + settings.answerStart.length;
-  const room = 1 + Math.min(most - before, Math.floor((engine.queue.cells - before) / settings.numBeams));
-  if (settings.maxNewTokens <= room) return settings;
-  const shortest = Math.max(1, settings.minNewTokens, settings.minLength);
-  if (!settings.maxNewTokensGiven && room >= shortest) return withMaxNewTokens(settings, room);
-  const wanted = settings.maxNewTokensGiven ? settings.maxNewTokens : shortest;
-  const fitsOnce = before + wanted - 1 <= most;
-  const needed = fitsOnce ? cellsOf(promptTokens, settings, wanted) : before + wanted - 1;
-  throw createError(
-    'CONTEXT_LENGTH_EXCEEDED',
-    `picture, question and answer${fitsOnce ? ` (${settings.numBeams} beams)` : ''} need ${needed} tokens of context, but there are ` +
-      `${fitsOnce ? engine.queue.cells : most}: shorten the question or maxNewTokens${fitsOnce ? ', or load with a larger contextSize' : remedy}`,
-  );
-}
-
 async function answer(call: Call, pictures: readonly Picture[], prompt: Prompt): Promise<void> {
-  const { engine, settings, signal } = call;
+  const { engine, clock, settings, signal } = call;
   signal.throwIfAborted();
   const softTokens: Float32Array[] = [];
-  for (const picture of pictures) softTokens.push(await softTokensOf(call, picture, prompt.instruction));
+  for (const picture of pictures) {
+    const features = ImageFeatures.dataOf(await encodeImage(engine, picture, clock, signal), engine.owner);
+    softTokens.push(await softTokensOf(engine, features, prompt.instruction, clock, signal));
+  }
   const promptTokens = pictures.length * engine.model.info.imageTokens + prompt.ids.length;
-  const cells = cellsOf(promptTokens, settings, settings.maxNewTokens);
+  const cells = cellsOf(promptTokens, settings);
   const giveBack = await engine.queue.acquire(cells, settings.numBeams, signal);
   try {
     await generateInSession(call, joined(softTokens), prompt.ids, cells);
   } finally {
     giveBack();
   }
-}
-
-async function softTokensOf(
-  { engine, clock, signal }: Call,
-  picture: Picture,
-  instruction: Int32Array,
-): Promise<Float32Array> {
-  const features = await encodeImage(engine, picture, clock, signal);
-  return clock.measure('qformer', () =>
-    nativeWork(engine.addon, signal, cancel =>
-      engine.model.queryImage(ImageFeatures.dataOf(features, engine.owner), instruction, cancel),
-    ),
-  );
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

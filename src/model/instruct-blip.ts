@@ -1,14 +1,12 @@
-import { setMaxListeners } from 'node:events';
-import { createError, DisposedError } from '../errors.js';
-import { AdmissionQueue } from './admission-queue.js';
 import { type Answer, StageClock } from './answer.js';
 import { streamAnswer } from './answer-stream.js';
-import { ask, type Engine, encodeImage, type Picture, type Pictures } from './ask.js';
+import { ask, encodeImage, type Picture, type Pictures } from './ask.js';
 import { type AskOptions, checkNamed, signalRule } from './ask-options.js';
 import type { ImageFeatures } from './image-features.js';
 import { linkSignals } from './linked-signal.js';
 import { loadParts } from './load.js';
 import type { LoadOptions } from './load-options.js';
+import { LoadedModel } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
 
@@ -39,23 +37,11 @@ export interface ModelInfo {
  * await blip.dispose();
  */
 export class InstructBlip {
-  readonly #engine: Engine;
-  readonly #lifetime = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
-  readonly #release: () => void;
-  #disposed: Promise<void> | undefined;
+  readonly #model: LoadedModel;
 
   /** @internal Use `InstructBlip.load`. */
   constructor(parts: ModelParts, sequences: number, release: () => void = () => {}) {
-    this.#release = release;
-    // Every running call listens; any number may run.
-    setMaxListeners(0, this.#lifetime.signal);
-    this.#engine = {
-      ...parts,
-      queue: new AdmissionQueue(parts.model.info.contextSize, sequences),
-      lifetime: this.#lifetime.signal,
-      owner: this,
-    };
+    this.#model = new LoadedModel(parts, sequences, release);
   }
 
   /**
@@ -71,7 +57,7 @@ export class InstructBlip {
   /** Facts of the loaded model. */
   get info(): ModelInfo {
     const { name, languageModel, device, contextSize, imageSize, imageTokens, vocabularySize } =
-      this.#engine.model.info;
+      this.#model.engine.model.info;
     return { name, languageModel, device, contextSize, imageSize, imageTokens, vocabularySize };
   }
 
@@ -83,7 +69,7 @@ export class InstructBlip {
    * @throws `OPTION_*`, `IMAGE_*`, `CONTEXT_LENGTH_EXCEEDED`, `DISPOSED`; the signal's reason when it aborts; whatever a callback throws
    */
   async ask(images: Pictures, question: string, options: AskOptions = {}): Promise<Answer> {
-    return this.#track(() => ask(this.#engine, images, question, options));
+    return this.#model.run(engine => ask(engine, images, question, options));
   }
 
   /**
@@ -102,12 +88,12 @@ export class InstructBlip {
    * @throws `OPTION_*`, `IMAGE_*`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
    */
   async encodeImage(image: Picture, options: { signal?: AbortSignal } = {}): Promise<ImageFeatures> {
-    return this.#track(async () => {
+    return this.#model.run(async engine => {
       const { signal: outer } = checkNamed(options, { signal: signalRule });
-      const { signal, unlink } = linkSignals(outer, this.#lifetime.signal);
+      const { signal, unlink } = linkSignals(outer, engine.lifetime);
       try {
         signal.throwIfAborted();
-        return await encodeImage(this.#engine, image, new StageClock(), signal);
+        return await encodeImage(engine, image, new StageClock(), signal);
       } catch (error) {
         signal.throwIfAborted();
         throw error;
@@ -119,29 +105,10 @@ export class InstructBlip {
 
   /** Stops all work (running calls reject with `DISPOSED`) and frees the model. May be called more than once; resolves when the memory is free. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.#shutDown();
-    return this.#disposed;
+    return this.#model.dispose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
-  }
-
-  async #shutDown(): Promise<void> {
-    this.#lifetime.abort(new DisposedError('DISPOSED', 'the model was disposed while the call was running'));
-    await Promise.allSettled(this.#running);
-    await this.#engine.model.dispose();
-    this.#release();
-  }
-
-  async #track<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#disposed) throw createError('DISPOSED', 'the model has been disposed: load it again');
-    const running = work();
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
   }
 }

@@ -130,6 +130,14 @@ void damage_tensors(Cases& cases) {
     cases.add("other order", "nothing", [](File& file) { std::reverse(file.tensors.begin(), file.tensors.end()); });
     cases.add("no tensors", "MODEL_FILE_TENSOR_MISSING", [](File& file) { file.tensors.clear(); });
     cases.add("a tensor twice", "MODEL_FILE_CORRUPT", [](File& file) { file.tensors.push_back(file.tensors[3]); });
+    for (const uint32_t alignment : {1U, 4U, 8U, 16U, 64U, 4096U}) {
+        cases.add("alignment " + std::to_string(alignment), alignment >= 8 ? "nothing" : "MODEL_FILE_CORRUPT",
+                  [alignment](File& file) {
+                      file.alignment = alignment;
+                      file.entries.push_back(u32("general.alignment", alignment));
+                      file.entries.push_back(string("general.odd", "12345678901"));
+                  });
+    }
     cases.add("infinite weights", "nothing", [](File& file) {
         for (Tensor& tensor : file.tensors) {
             for (size_t at = 0; at + 4 <= tensor.data.size(); at += 4)
@@ -197,9 +205,9 @@ void damage_vocabulary(Cases& cases) {
 }
 
 void truncate(Cases& cases) {
-    const size_t size = cases.sound().bytes().size();
+    const size_t size = cases.sound().bytes().size() - cases.sound().alignment;  // before the padding at the end
     const size_t header = cases.sound().header().size();
-    for (size_t length = 0; length < size; length += (length < header ? 37 : 499) * stride) {
+    for (size_t length = 0; length < size; length += (length < header ? 11 : 97) * stride) {
         cases.add("cut at " + std::to_string(length), length < 4 ? "MODEL_FILE_NOT_GGUF" : "MODEL_FILE_CORRUPT",
                   [&cases, length] { return cases.sound().bytes().substr(0, length); });
     }
@@ -209,7 +217,7 @@ void truncate(Cases& cases) {
 void flip_bytes(Cases& cases) {
     const std::string header = cases.sound().header();
     std::mt19937 random(1);
-    for (size_t at = 0; at < header.size(); at += 3 * stride) {
+    for (size_t at = 0; at < header.size(); at += stride) {
         const auto bit = static_cast<char>(1U << (random() % 8));
         const auto byte = static_cast<char>(random());
         const size_t elsewhere = random() % header.size();

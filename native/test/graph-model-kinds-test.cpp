@@ -192,13 +192,77 @@ void random_shapes() {
     change_all({}, add_all);
 }
 
+LanguageModelFile read_file(const File& contents) {
+    const TemporaryFile file(contents.bytes());
+    return LanguageModelFile::read(GgufFile::open(file.path()));
+}
+
+// What the tokenizers in TypeScript get.
+void test_vocabularies() {
+    File contents = tiny_t5::make({}, 9).file;
+    const auto remove = [](File& file, const std::string& key) {
+        file.entries.erase(std::find_if(file.entries.begin(), file.entries.end(),
+                                        [&](const Entry& entry) { return entry.key == key; }));
+    };
+    LanguageModelFile file = read_file(contents);
+    CHECK(file.model_type == "t5" && file.vocabulary_size == 23 && file.embedding_length == 12);
+    CHECK(file.eos_token == 1 && file.max_positions == 0 && file.vocabulary.has_value());
+    const instructblip::Vocabulary t5 = file.vocabulary.value();
+    CHECK(t5.kind == "t5" && t5.tokens.size() == 23 && t5.tokens[2] == "<unk>" && t5.types[0] == 3 &&
+          t5.types[22] == 1);
+    CHECK(t5.scores.size() == 23 && t5.scores[3] == -1.5F && t5.merges.empty());
+    CHECK((t5.charsmap == std::vector<uint8_t>{4, 0, 0, 0, 0, 0, 0, 0, 'x', 0}));
+    CHECK(t5.add_space_prefix && t5.remove_extra_whitespaces && t5.unk_token == 2 && t5.eos_token == 1);
+    for (const char* const key :
+         {"add_space_prefix", "remove_extra_whitespaces", "unknown_token_id", "eos_token_id", "precompiled_charsmap"}) {
+        remove(contents, std::string("tokenizer.ggml.") + key);
+    }
+    const instructblip::Vocabulary bare = read_file(contents).vocabulary.value();
+    CHECK(bare.add_space_prefix && bare.remove_extra_whitespaces && bare.charsmap.empty());
+    CHECK(bare.unk_token == 2 && bare.eos_token == -1);  // by its type
+
+    contents = tiny_opt::make({}, 9).file;
+    file = read_file(contents);
+    CHECK(file.model_type == "opt" && file.vocabulary_size == 21 && file.embedding_length == 18);
+    CHECK(file.max_positions == 64);
+    const instructblip::Vocabulary opt = file.vocabulary.value();
+    CHECK(opt.kind == "gpt2" && opt.merges.size() == 2 && opt.scores.empty() && opt.charsmap.empty());
+    CHECK(!opt.add_space_prefix && !opt.remove_extra_whitespaces && opt.unk_token == 2);
+    remove(contents, "tokenizer.ggml.unknown_token_id");
+    CHECK(read_file(contents).vocabulary.value().unk_token == -1);
+}
+
+// Either model may have either tokenizer.
+void test_other_tokenizers() {
+    const auto swap_tokenizer = [](File file, const File& other, size_t tokens) {
+        file.entries.erase(std::remove_if(file.entries.begin(), file.entries.end(),
+                                          [](const Entry& entry) { return entry.key.rfind("tokenizer.", 0) == 0; }),
+                           file.entries.end());
+        for (const Entry& entry : other.entries) {
+            if (entry.key.rfind("tokenizer.", 0) == 0) file.entries.push_back(entry);
+        }
+        const LanguageModelFile read = read_file(file);
+        CHECK(read.vocabulary.value().tokens.size() == tokens);
+        run_model(read, GGML_TYPE_F32);
+        return read.vocabulary.value().kind;
+    };
+    tiny_opt::Shape shape{};
+    shape.vocabulary = 23;
+    const File opt = tiny_opt::make(shape, 9).file;
+    const File t5 = tiny_t5::make({}, 9).file;
+    CHECK(swap_tokenizer(t5, opt, 23) == "gpt2");
+    CHECK(swap_tokenizer(opt, t5, 23) == "t5");
+}
+
 }  // namespace
 
 int main() {
     graph_language_model::start_engine();
+    test_vocabularies();
     change_all(tiny_t5::make({}, 9).file, change_t5);
     change_all(tiny_opt::make({}, 9).file, change_opt);
     change_types();
     random_shapes();
+    test_other_tokenizers();
     return check::report();
 }

@@ -28,34 +28,73 @@ function readSize(fields: Fields): { height: number; width: number } {
   return { height: child.count('height', 0), width: child.count('width', 0) };
 }
 
-/**
- * Reads `preprocessor_config.json`; missing fields have the defaults of HF's `BlipImageProcessor`.
- * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID when pictures would not fit the vision encoder, CHECKPOINT_UNSUPPORTED
- */
-export async function readImageSettings(folder: string, imageSize: number): Promise<ImageSettings> {
-  const path = join(folder, 'preprocessor_config.json');
-  const json = await readJson(path);
-  if (!json) throw createError('CHECKPOINT_NOT_FOUND', `${path} is missing: download it with the checkpoint`);
-  const fields = Fields.of(path, json);
-  for (const name of ['do_resize', 'do_rescale', 'do_normalize', 'do_convert_rgb']) {
-    if (!fields.bool(name, true))
-      throw createError('CHECKPOINT_UNSUPPORTED', `${fields.where}: ${name} false is not supported`);
-  }
-  const resample = fields.count('resample', BICUBIC);
+/** `preprocessor_config.json`, whatever it says; missing fields have the defaults of HF's `BlipImageProcessor`. */
+export interface ImageProcessorConfig {
+  readonly doResize: boolean;
+  readonly height: number;
+  readonly width: number;
+  readonly resample: number;
+  readonly doRescale: boolean;
+  readonly rescaleFactor: number;
+  readonly doNormalize: boolean;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly doConvertRgb: boolean;
+}
+
+function readConfig(fields: Fields): ImageProcessorConfig {
+  const std = fields.triple('image_std', CLIP_STD);
+  if (std.some(value => value <= 0)) fields.fail('image_std', 'three positive numbers');
+  const resample = fields.object.resample === 0 ? 0 : fields.count('resample', BICUBIC);
   if (resample !== BICUBIC)
     throw createError(
       'CHECKPOINT_UNSUPPORTED',
       `${fields.where}: resample is ${resample}; only 3 (bicubic) is supported`,
     );
-  const { height, width } = readSize(fields);
+  return {
+    doResize: fields.bool('do_resize', true),
+    ...readSize(fields),
+    resample,
+    doRescale: fields.bool('do_rescale', true),
+    rescaleFactor: fields.positive('rescale_factor', 1 / 255),
+    doNormalize: fields.bool('do_normalize', true),
+    mean: fields.triple('image_mean', CLIP_MEAN),
+    std,
+    doConvertRgb: fields.bool('do_convert_rgb', true),
+  };
+}
+
+async function readFields(folder: string): Promise<Fields> {
+  const path = join(folder, 'preprocessor_config.json');
+  const json = await readJson(path);
+  if (!json) throw createError('CHECKPOINT_NOT_FOUND', `${path} is missing: download it with the checkpoint`);
+  return Fields.of(path, json);
+}
+
+/**
+ * Reads `preprocessor_config.json` for a processor by itself.
+ * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED for another filter than bicubic
+ */
+export async function readImageProcessorConfig(folder: string): Promise<ImageProcessorConfig> {
+  return readConfig(await readFields(folder));
+}
+
+/**
+ * Reads `preprocessor_config.json` for a vision encoder.
+ * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID when pictures would not fit the vision encoder, CHECKPOINT_UNSUPPORTED
+ */
+export async function readImageSettings(folder: string, imageSize: number): Promise<ImageSettings> {
+  const fields = await readFields(folder);
+  for (const name of ['do_resize', 'do_rescale', 'do_normalize', 'do_convert_rgb']) {
+    if (!fields.bool(name, true))
+      throw createError('CHECKPOINT_UNSUPPORTED', `${fields.where}: ${name} false is not supported`);
+  }
+  const { height, width, mean, std, rescaleFactor, resample } = readConfig(fields);
   if (height !== imageSize || width !== imageSize) {
     throw createError(
       'CHECKPOINT_INVALID',
       `${fields.where} makes pictures of ${height}x${width}, but the vision encoder takes ${imageSize}x${imageSize} (config.json: vision_config.image_size)`,
     );
   }
-  const std = fields.triple('image_std', CLIP_STD);
-  if (std.some(value => value <= 0)) fields.fail('image_std', 'three positive numbers');
-  const rescaleFactor = fields.positive('rescale_factor', 1 / 255);
-  return { height, width, mean: fields.triple('image_mean', CLIP_MEAN), std, rescaleFactor, resample };
+  return { height, width, mean, std, rescaleFactor, resample };
 }

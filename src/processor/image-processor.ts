@@ -32,23 +32,23 @@ export class ImageProcessor {
     const loaded = await loadImage(input, this.#limits, signal);
     const image = await decodeImage(loaded, this.#limits, signal);
     signal?.throwIfAborted();
-    return this.#normalise(resize(image, this.#size, this.#size));
-  }
-
-  /** [S,S,3] u8 → [3,S,S] f32. */
-  #normalise({ data, width, height }: RgbImage): Float32Array {
-    const area = width * height;
-    const pixels = new Float32Array(3 * area);
-    for (let channel = 0; channel < 3; channel++) {
-      const values = this.#values.subarray(channel * 256, channel * 256 + 256);
-      for (let i = 0; i < area; i++) pixels[channel * area + i] = values[data[3 * i + channel] as number] as number;
-    }
-    return pixels;
+    return normalise(resize(image, this.#size, this.#size), this.#values);
   }
 }
 
-/** HF's order of roundings: u8 × factor in float64, then float32; minus mean and divided by std in float32. */
-function pixelValues({ imageMean, imageStd, rescaleFactor }: ImageSettings): Float32Array {
+/** [h,w,3] u8 → [3,h,w] f32; `values`: those of `pixelValues`. */
+export function normalise({ data, width, height }: RgbImage, values: Float32Array): Float32Array {
+  const area = width * height;
+  const pixels = new Float32Array(3 * area);
+  for (let channel = 0; channel < 3; channel++) {
+    const ofChannel = values.subarray(channel * 256, channel * 256 + 256);
+    for (let i = 0; i < area; i++) pixels[channel * area + i] = ofChannel[data[3 * i + channel] as number] as number;
+  }
+  return pixels;
+}
+
+/** Pixel values by [channel,u8]. HF's order of roundings: u8 × factor in float64, then float32; minus mean and divided by std in float32. */
+export function pixelValues({ imageMean, imageStd, rescaleFactor }: Omit<ImageSettings, 'imageSize'>): Float32Array {
   if (imageMean.length !== 3 || imageStd.length !== 3) {
     throw createError('MODEL_FILE_KEY_INVALID', 'clip.vision.image_mean and image_std must have 3 values each');
   }

@@ -1,9 +1,12 @@
 import type { TokenText } from '../generation/text-stream.js';
-import type { NativeModel } from '../native/addon.js';
+import type { NativeModel, NativeModelInfo } from '../native/addon.js';
 import { nativeCall } from '../native/native-call.js';
 import type { EncodeOptions, LanguageTokenizer } from './language-tokenizer.js';
 
-type EngineModel = Pick<NativeModel, 'info' | 'tokenize' | 'tokenBytes'>;
+/** A loaded model, or its vocabulary alone. */
+type EngineModel = Pick<NativeModel, 'tokenize' | 'tokenBytes'> & {
+  readonly info: Pick<NativeModelInfo, 'vocabularySize' | 'longestTokenBytes'>;
+};
 
 /** LLaMA's SentencePiece BPE, through libllama: the vocabulary is the model file's own. Prompts are [BOS][text]. */
 export class LlamaTokenizer implements LanguageTokenizer {

@@ -1,20 +1,11 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CheckpointConfig, readCheckpointConfig } from '../src/convert/checkpoint-config.js';
 import { type QFormerVocabulary, readQFormerVocabulary } from '../src/convert/qformer-vocabulary.js';
 import { textModel } from '../src/convert/text-models.js';
 import type { TextTokenizer } from '../src/convert/text-tokenizer.js';
-import { packageRoot } from '../src/native/package-root.js';
-
-/** Shapes of the hub's checkpoints: fields of `text_config`. Vision encoder and Q-Former are the same in all. */
-const TEXT_SHAPES = {
-  'vicuna-7b': { hidden_size: 4096, intermediate_size: 11008, num_hidden_layers: 32, num_attention_heads: 32 },
-  'vicuna-13b': { hidden_size: 5120, intermediate_size: 13824, num_hidden_layers: 40, num_attention_heads: 40 },
-} as const;
-
-export type ShapeName = keyof typeof TEXT_SHAPES;
-export const SHAPE_NAMES = Object.keys(TEXT_SHAPES) as readonly ShapeName[];
+import { type ShapeName, textShape, vocabularyFolder, writeJsonFiles } from './text-shapes.js';
 
 /** Fields of `config.json` in place of those of the shape. */
 export interface ShapeOverrides {
@@ -30,42 +21,28 @@ export interface CheckpointFacts {
   readonly qformerVocabulary: QFormerVocabulary;
 }
 
-/** `config.json` and the files around it as the hub's Vicuna checkpoints had them in their first revision (32 001 rows, no image token). */
-function jsonFiles(shape: ShapeName, overrides: ShapeOverrides): Record<string, unknown> {
+/** `config.json` and the files around it in the hub's layout, but for the weights and the language model's tokenizer. */
+function jsonFiles(text: object, overrides: ShapeOverrides): Record<string, unknown> {
   const vision = { image_size: 224, ...overrides.vision };
-  const special = { bos_token: '</s>', eos_token: '</s>', unk_token: '</s>' };
-  const text = {
-    model_type: 'llama',
-    vocab_size: 32001,
-    bos_token_id: 0,
-    eos_token_id: 1,
-    pad_token_id: 32000,
-    ...TEXT_SHAPES[shape],
-    ...overrides.text,
-  };
   return {
     'config.json': {
       model_type: 'instructblip',
       num_query_tokens: 32,
-      text_config: text,
+      text_config: { ...text, ...overrides.text },
       vision_config: vision,
       qformer_config: { vocab_size: 30523, ...overrides.qformer },
     },
     'preprocessor_config.json': { size: { height: vision.image_size, width: vision.image_size } },
-    'tokenizer_config.json': { tokenizer_class: 'LlamaTokenizer', ...special },
-    'special_tokens_map.json': { ...special, pad_token: '[PAD]' },
-    'added_tokens.json': { '[PAD]': 32000 },
     'qformer_tokenizer/tokenizer_config.json': { do_lower_case: true, bos_token: '[DEC]' },
   };
 }
 
 async function writeFolder(folder: string, shape: ShapeName, overrides: ShapeOverrides): Promise<void> {
-  const vocabularies = join(packageRoot(), 'test', 'fixtures', 'vocab');
+  const { text, writeTokenizer } = textShape(shape);
   await mkdir(join(folder, 'qformer_tokenizer'));
-  await copyFile(join(vocabularies, 'llama-tokenizer.model'), join(folder, 'tokenizer.model'));
-  await copyFile(join(vocabularies, 'bert-vocab.txt'), join(folder, 'qformer_tokenizer', 'vocab.txt'));
-  for (const [name, content] of Object.entries(jsonFiles(shape, overrides)))
-    await writeFile(join(folder, name), JSON.stringify(content));
+  await copyFile(join(vocabularyFolder(), 'bert-vocab.txt'), join(folder, 'qformer_tokenizer', 'vocab.txt'));
+  await writeTokenizer(folder);
+  await writeJsonFiles(folder, jsonFiles(text, overrides));
 }
 
 /**

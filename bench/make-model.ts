@@ -15,8 +15,8 @@ import {
   VISION_TYPES,
   type VisionType,
 } from '../src/gguf/tensor-types.js';
-import { SHAPE_NAMES, type ShapeName } from './checkpoint-shape.js';
 import { makeRandomModel } from './random-model.js';
+import { SHAPE_NAMES, type ShapeName, textShape } from './text-shapes.js';
 
 const here = dirname(process.argv[1]!);
 // src/native/package-root.ts looks for the package from its own folder, which only bundles and CommonJS know.
@@ -55,7 +55,7 @@ async function run(flags: Flags): Promise<void> {
     makeRandomModel({
       shape: flags.shape,
       overrides: {
-        text: layersOf(flags.layers),
+        text: flags.layers === undefined ? {} : textShape(flags.shape).layers(flags.layers),
         vision: layersOf(flags.visionLayers),
         qformer: layersOf(flags.qformerLayers),
       },

@@ -12,10 +12,11 @@ import { convolutionType, languageTensorTypes, mixtureModel, visionMatrixType } 
 import { visionMetadata } from '../src/convert/vision-metadata.js';
 import { visionTensors } from '../src/convert/vision-tensors.js';
 import { type GgufPlan, planGguf, writeGguf } from '../src/convert/write-gguf.js';
-import type { LanguageModelType, TensorType, VisionType } from '../src/gguf/tensor-types.js';
+import { type LanguageModelType, rowByteLength, type TensorType, type VisionType } from '../src/gguf/tensor-types.js';
 import { loadAddon } from '../src/native/load-addon.js';
-import { type CheckpointFacts, checkpointFacts, type ShapeName, type ShapeOverrides } from './checkpoint-shape.js';
+import { type CheckpointFacts, checkpointFacts, type ShapeOverrides } from './checkpoint-shape.js';
 import { NoiseBank } from './noise-rows.js';
+import type { ShapeName } from './text-shapes.js';
 
 export interface RandomModelOptions {
   readonly shape: ShapeName;
@@ -38,6 +39,8 @@ export interface RandomModelFiles {
   /** The files that had to be written; the others were there. */
   readonly written: readonly string[];
   readonly config: CheckpointConfig;
+  /** Bytes of the weights that every token of an answer reads. */
+  readonly tokenBytes: number;
 }
 
 const EMBEDDING_DEVIATION = 0.02;
@@ -89,6 +92,20 @@ function planFiles(
   ];
 }
 
+/** Whether each step of an answer multiplies with this matrix; an encoder-decoder's encoder and the keys and values it is seen by are used once. */
+function isReadAtEachToken(name: string, tied: boolean): boolean {
+  if (/^(dec\.)?blk\./.test(name)) return !/cross_attn_[kv]\.weight$/.test(name);
+  return name === (tied ? 'token_embd.weight' : 'output.weight');
+}
+
+function tokenBytes({ tensors }: GgufPlan, { text }: CheckpointConfig): number {
+  const read = tensors.filter(({ name }) => isReadAtEachToken(name, text.tied));
+  return read.reduce(
+    (sum, { type, shape }) => sum + product(shape.slice(0, -1)) * rowByteLength(type, shape.at(-1)!),
+    0,
+  );
+}
+
 /** A file appears complete or not at all, so one of the planned size is the planned one. */
 const isThere = (plan: GgufPlan): Promise<boolean> =>
   stat(plan.path).then(
@@ -136,5 +153,6 @@ export async function makeRandomModel(options: RandomModelOptions): Promise<Rand
     size: vision.fileSize + languageModel.fileSize,
     written: absent.map(({ path }) => path),
     config: facts.config,
+    tokenBytes: tokenBytes(languageModel, facts.config),
   };
 }

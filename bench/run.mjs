@@ -1,6 +1,6 @@
 /**
- * Speed and memory at full size, this package and transformers in the same run. `npm run bench [-- options]`, --help shows them; bench/README.md explains.
- * Makes what is absent: build, models with random weights, the baseline's Python environment.
+ * Speed and memory at full size, this package and others in the same run. `npm run bench [-- options]`, --help shows them; bench/README.md explains.
+ * Makes what is absent: build, models with random weights, the baseline's Python environment, the C++ programs.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,9 +13,11 @@ await setup();
 // Only now: what these import is there after the set-up.
 const { ensureBaselineEnvironment } = await import('./lib/baseline-environment.mjs');
 const { describeMachine } = await import('./lib/machine.mjs');
-const { makeModel, measureOurs, measureTransformers, PROMPT_TOKENS } = await import('./lib/measure.mjs');
+const { makeModel, measureMemory, PROMPT_TOKENS } = await import('./lib/measure.mjs');
 const { ensurePhoto } = await import('./lib/photo.mjs');
-const { markdown, summarizeOurs, summarizeTransformers } = await import('./lib/report.mjs');
+const { markdown } = await import('./lib/markdown.mjs');
+const { summarize } = await import('./lib/report.mjs');
+const { runRounds } = await import('./lib/rounds.mjs');
 
 const model = await makeModel(options);
 mkdirSync(options.out, { recursive: true });
@@ -23,18 +25,11 @@ const photo = join(options.out, 'photo.jpg');
 await ensurePhoto(photo);
 const python = options.baseline ? ensureBaselineEnvironment(options.venv) : undefined;
 
-const ours = [];
-const byDtype = {};
-for (let round = 1; round <= options.rounds; round++) {
-  console.error(`round ${round} of ${options.rounds}: instructblip …`);
-  ours.push(await measureOurs(options, model, photo));
-  for (const dtype of python ? options.dtypes : []) {
-    console.error(`round ${round} of ${options.rounds}: transformers, ${dtype} …`);
-    byDtype[dtype] = [...(byDtype[dtype] ?? []), await measureTransformers(options, python, dtype, model, photo)];
-  }
-}
-if (ours[0].promptTokens !== PROMPT_TOKENS)
-  throw new Error(`the prompt has ${ours[0].promptTokens} tokens, but ${PROMPT_TOKENS} are compared`);
+const memorySpeed = await measureMemory(options);
+const rounds = await runRounds(options, model, photo, python);
+const promptTokens = rounds.ours[0].promptTokens;
+if (promptTokens !== PROMPT_TOKENS)
+  throw new Error(`the prompt has ${promptTokens} tokens, but ${PROMPT_TOKENS} are compared`);
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const result = {
@@ -46,9 +41,10 @@ const result = {
     version: manifest.version,
     engine: `node-llama-cpp ${Object.values(manifest.optionalDependencies)[0]}`,
   },
-  ours: summarizeOurs(ours, model.size),
-  theirs: python && summarizeTransformers(byDtype, options.tokens),
-  rounds: { ours, transformers: byDtype },
+  memorySpeed,
+  tokenBytes: model.tokenBytes,
+  ...summarize(rounds, model, options),
+  rounds,
 };
 writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);
 console.log(markdown(result));

@@ -16,6 +16,20 @@ export function physicalCores() {
   return Math.min(availableParallelism(), cores.size > 1 ? cores.size : availableParallelism());
 }
 
+function cpuTimes() {
+  const all = cpus().map(({ times }) => times);
+  const sum = of => all.reduce((total, times) => total + of(times), 0);
+  return { idle: sum(({ idle }) => idle), total: sum(times => Object.values(times).reduce((a, b) => a + b, 0)) };
+}
+
+/** Share of the CPUs that other programs use at the moment: ours waits meanwhile. Threads wait for each other at every step, so a little spoils much. */
+export async function busyShare(milliseconds = 1500) {
+  const before = cpuTimes();
+  await new Promise(resolve => setTimeout(resolve, milliseconds));
+  const after = cpuTimes();
+  return 1 - (after.idle - before.idle) / (after.total - before.total);
+}
+
 /** Name, features and memory. Virtual machines hide the exact model: family, model and stepping tell it. */
 export function describeMachine() {
   const info = cpuInfo();

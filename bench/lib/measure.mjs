@@ -3,11 +3,13 @@ import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { bin, fail, root } from '../../scripts/lib/run.mjs';
+import { buildTool, engineFlags, engineLibraries } from './native-tools.mjs';
 
-/** 32 tokens with BOS in LLaMA's vocabulary, 33 with [CLS] and [SEP] in BERT's. */
+/** 32 tokens with BOS in LLaMA's vocabulary, 32 with </s> in T5's, 33 with [CLS] and [SEP] in BERT's. */
 export const QUESTION =
   'Look at this picture and describe in one very long sentence what the people in it are doing, where they are, and what is most unusual about it.';
 export const PROMPT_TOKENS = 32;
+const ENCODER_TOKENS = 32 + PROMPT_TOKENS;
 const QFORMER_TOKENS = 33;
 
 /** What a command printed. Ctrl-C and SIGTERM reach it too, and end this process when it has tidied up. */
@@ -85,12 +87,35 @@ export async function measureTransformers(options, python, dtype, { config }, ph
     'qformer-tokens': QFORMER_TOKENS,
     steps: options.tokens - 1,
     repeats: options.repeats,
-    'hidden-size': config.text.hiddenSize,
-    'intermediate-size': config.text.intermediateSize,
-    heads: config.text.heads,
-    layers: config.text.layers,
+    text: JSON.stringify(config.text),
     'vision-layers': config.vision.layers,
     'qformer-layers': config.qformer.layers,
   });
   return JSON.parse(await outputOf(python, [join(root, 'bench', 'baseline.py'), ...args]));
+}
+
+/** Whether the language model can be measured on its own, and against libllama's: an encoder-decoder, where the engine is there to link with. */
+export const canMeasureLanguageModel = ({ config }) => config.text.type === 't5' && engineLibraries() !== null;
+
+async function measureWith(program, options, model) {
+  await readThrough(model.languageModelPath);
+  const numbers = [options.threads, ENCODER_TOKENS, options.tokens - 1, options.repeats].map(String);
+  return JSON.parse(await outputOf(program, [model.languageModelPath, engineLibraries(), ...numbers]));
+}
+
+/** bench/language-model.cpp: ours alone. */
+export function measureOurLanguageModel(options, model) {
+  const core = ['-I', join(root, 'native', 'core'), join(root, 'build', 'libcore.a')];
+  return measureWith(buildTool('language-model', [...core, ...engineFlags()]), options, model);
+}
+
+/** bench/llama-t5.cpp: libllama's on the same file. */
+export function measureLibllama(options, model) {
+  return measureWith(buildTool('llama-t5', engineFlags()), options, model);
+}
+
+/** Bytes a second that the memory gives, which bounds decoding; undefined where it cannot be measured. */
+export async function measureMemory({ threads }) {
+  if (process.platform === 'win32') return undefined;
+  return Number(await outputOf(buildTool('memory-speed'), [String(threads)]));
 }

@@ -19,6 +19,7 @@ const OPTIONS = {
   rounds: { type: 'string', default: '2' },
   parallel: { type: 'string' },
   'no-baseline': { type: 'boolean', default: false },
+  'no-libllama': { type: 'boolean', default: false },
   dtypes: { type: 'string', default: 'bfloat16,float32' },
   venv: { type: 'string', default: join(root, 'bench', '.venv') },
   json: { type: 'string' },
@@ -27,15 +28,16 @@ const OPTIONS = {
 
 const HELP = `npm run bench -- [options]
   --no-baseline                 measure only this package, not transformers
-  --shape vicuna-7b|vicuna-13b  shape of the language model (default vicuna-7b)
+  --shape NAME                  shape of the language model: vicuna-7b (default), vicuna-13b, flan-t5-xl, flan-t5-xxl
   --language-model-type TYPE    F32 F16 BF16 Q8_0 Q6_K Q5_K_M Q4_K_M Q4_0 (default Q4_K_M)
   --vision-type TYPE            F32 F16 BF16 Q8_0 Q4_0 (default F16)
+  --no-libllama                 of Flan-T5: do not measure libllama's own path on the same file
   --layers N, --vision-layers N, --qformer-layers N   fewer layers, for a quick look
   --threads N                   for both sides (default: physical cores)
   --context-size N              tokens of this package's KV cache, 0 = the package's default
   --tokens N                    tokens of an answer (default 32)
   --repeats N                   measured calls a round, after one to warm up (default 3)
-  --rounds N                    rounds: this package and transformers in turn (default 2)
+  --rounds N                    rounds: this package and the others in turn (default 2)
   --parallel N                  measure N calls at once, too
   --dtypes A,B                  dtypes of transformers (default bfloat16,float32); each stage counts with its best
   --venv DIR                    Python environment of the baseline; made where there is none (default bench/.venv)
@@ -76,6 +78,7 @@ export function readOptions(args = process.argv.slice(2)) {
     rounds: count('rounds', values.rounds, 1),
     parallel: optional('parallel', 1),
     baseline: !values['no-baseline'],
+    libllama: !values['no-libllama'],
     dtypes: values.dtypes.split(','),
     venv: values.venv,
     json: values.json ?? join(values.out, 'result.json'),

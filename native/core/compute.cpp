@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <new>
 #include <utility>
 
+#include "engine-log.h"
 #include "error.h"
 #include "graph.h"
 #include "threads.h"
@@ -225,6 +227,7 @@ void Compute::restart_after_lost_memory() {
 
 void Compute::run(Graph& graph, const CancelToken& cancel, Trace* trace) {
     cancel.throw_if_cancelled();
+    const auto start = std::chrono::steady_clock::now();
     allocate(graph);
     for (const Graph::Input& input : graph.inputs()) {
         ggml_backend_tensor_set(input.tensor, input.data, 0, ggml_nbytes(input.tensor));
@@ -233,6 +236,8 @@ void Compute::run(Graph& graph, const CancelToken& cancel, Trace* trace) {
     for (const Graph::Output& output : graph.outputs()) {
         ggml_backend_tensor_get(output.tensor, output.data, 0, ggml_nbytes(output.tensor));
     }
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+    log_debug("graph " + graph.stage() + ": " + std::to_string(time.count()) + " ms");
     if (trace == nullptr) return;
     for (const Graph::Traced& traced : graph.traced()) trace->add(traced.name, read_tensor(traced.tensor));
 }

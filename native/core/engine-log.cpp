@@ -69,6 +69,10 @@ void route_engine_log() {
     llama_log_set(on_engine_log, nullptr);  // reaches ggml as well
 }
 
+void log_debug(const std::string& line) {
+    emit(GGML_LOG_LEVEL_DEBUG, line);
+}
+
 int add_log_listener(LogListener listener) {
     LogHub& target = hub();
     const std::lock_guard<std::mutex> lock(target.mutex);

@@ -26,6 +26,7 @@ class Graph {
 
     ggml_context* context() const { return context_.get(); }
     ggml_cgraph* graph() const { return graph_; }
+    const std::string& stage() const { return stage_; }
 
     // Inputs, shape in PyTorch order; `data` must live until the graph has run.
     ggml_tensor* input(const std::string& step, const std::vector<int64_t>& shape, const float* data);

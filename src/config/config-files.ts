@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { readOptional } from '../convert/json-fields.js';
 import { OutputFiles } from '../convert/output-files.js';
 import { ConfigError, createError } from '../errors.js';
+import { shown } from '../generation/validate-options.js';
 import { parsePythonJson } from './parse-python-json.js';
 import { Dict } from './python-json.js';
 
@@ -15,6 +16,12 @@ export interface ConfigSource {
   readonly modelType: string;
   /** The name of the part in a whole model's JSON. */
   readonly place?: string;
+}
+
+/** @throws OPTION_INVALID */
+function checkPath(path: unknown): void {
+  if (typeof path !== 'string' || path === '')
+    throw createError('OPTION_INVALID', `folder must be a path, but is ${shown(path)}`);
 }
 
 async function readBytes(path: string): Promise<Buffer> {
@@ -42,8 +49,9 @@ function parse(path: string, bytes: Buffer): Dict {
   throw createError('CHECKPOINT_INVALID', `${path}: ${FILE_NAME} does not hold a JSON object`);
 }
 
-/** The JSON of a class, or its part of a whole model's. @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID, CONFIG_INVALID */
+/** The JSON of a class, or its part of a whole model's. @throws OPTION_INVALID, CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID, CONFIG_INVALID */
 export async function readConfigJson(path: string, { name, modelType, place }: ConfigSource): Promise<Dict> {
+  checkPath(path);
   const whole = parse(path, await readBytes(path));
   if (place === undefined || modelType === WHOLE || whole.get('model_type') !== WHOLE) return whole;
   const part = whole.get(place);
@@ -51,8 +59,9 @@ export async function readConfigJson(path: string, { name, modelType, place }: C
   throw new ConfigError('CONFIG_INVALID', `${path}: ${FILE_NAME} holds no object ${place} to make a ${name} from`);
 }
 
-/** @throws OUTPUT_WRITE_FAILED */
+/** @throws OPTION_INVALID, OUTPUT_WRITE_FAILED */
 export async function saveConfigText(folder: string, text: string): Promise<void> {
+  checkPath(folder);
   const bytes = Buffer.from(text, 'utf8');
   const files = new OutputFiles(true);
   try {

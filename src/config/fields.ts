@@ -22,6 +22,8 @@ export interface DerivedField<V> extends Field<V> {
 }
 
 export type FieldTable = Readonly<Record<string, Field<unknown>>>;
+/** Holds for every table, also for one that is an interface. */
+export type TableOf<Table> = Readonly<Record<keyof Table, Field<unknown>>>;
 
 /** The properties of an instance. */
 export type FieldValues<Table> = { readonly [Name in keyof Table]: Table[Name] extends Field<infer V> ? V : never };

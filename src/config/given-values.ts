@@ -2,7 +2,7 @@
 import { ConfigError } from '../errors.js';
 import { nearestName, shown } from '../generation/validate-options.js';
 import { type Fail, type FieldTable, jsonName, labelIds } from './fields.js';
-import { Dict, fromPlain, IntDict, toPlain } from './python-json.js';
+import { Dict, fromPlain, IntDict, isPlainObject, toPlain } from './python-json.js';
 
 /** A class of configurations, as its parts need to know it. */
 export type PartClass = new (init: never) => object;
@@ -115,7 +115,7 @@ function isKnown(spec: ConfigSpec, json: string): boolean {
 
 /** @throws CONFIG_INVALID */
 export function givenByInit(className: string, spec: ConfigSpec, init: unknown): Dict {
-  if (typeof init !== 'object' || init === null || Array.isArray(init))
+  if (!isPlainObject(init) && !(typeof init === 'object' && init !== null && GIVEN.has(init)))
     throw invalid(`${className} takes an object of its fields, but got ${shown(init)}`);
   const reader = new InitReader(className, spec);
   for (const [name, value] of Object.entries(init)) if (value !== undefined) reader.read(name, value);

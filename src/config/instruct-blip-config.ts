@@ -41,6 +41,9 @@ const FIELDS = {
   /** Standard deviation of new weights. */
   initializerRange: derived(notNegative(0.02), 'always 0.02 in transformers'),
 };
+type Table = typeof FIELDS;
+/** A name of its own: declarations refer to it, and editors find the comments above. */
+interface Fields extends Table {}
 
 interface Parts {
   /** The vision encoder. */
@@ -79,12 +82,12 @@ function checkWidth(text: TextConfig): void {
 }
 
 /** What `new InstructBlipConfig` takes. */
-export type InstructBlipConfigInit = ConfigInit<typeof FIELDS> & InitParts;
+export interface InstructBlipConfigInit extends ConfigInit<Fields>, InitParts {}
 
 /** A whole model, by transformers' `InstructBlipConfig`: vision encoder, Q-Former and language model. */
-export class InstructBlipConfig extends configClass<'instructblip', typeof FIELDS, Parts, InitParts>({
+export class InstructBlipConfig extends configClass<'instructblip', Fields, Parts, InitParts>({
   modelType: 'instructblip',
-  fields: FIELDS,
+  fields: FIELDS as Fields,
   parts: {
     visionConfig: () => InstructBlipVisionConfig,
     qformerConfig: () => InstructBlipQFormerConfig,

@@ -50,15 +50,18 @@ const FIELDS = {
   /** Whether the attention's projections have a bias. */
   attentionBias: flag(false),
 };
+type Table = typeof FIELDS;
+/** A name of its own: declarations refer to it, and editors find the comments above. */
+interface Fields extends Table {}
 
 /** What `new LlamaConfig` takes. */
-export type LlamaConfigInit = ConfigInit<typeof FIELDS>;
+export interface LlamaConfigInit extends ConfigInit<Fields> {}
 
 /** LLaMA, and so Vicuna, by transformers' `LlamaConfig`. */
 export class LlamaConfig extends configClass({
   modelType: 'llama',
   place: 'text_config',
-  fields: FIELDS,
+  fields: FIELDS as Fields,
   derive: given => {
     const heads = given.get('num_attention_heads') ?? FIELDS.numAttentionHeads.default!;
     if ((given.get('num_key_value_heads') ?? null) === null) given.set('num_key_value_heads', heads);

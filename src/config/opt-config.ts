@@ -43,15 +43,18 @@ const FIELDS = {
   /** Whether the layer norms have weights. */
   layerNormElementwiseAffine: flag(true),
 };
+type Table = typeof FIELDS;
+/** A name of its own: declarations refer to it, and editors find the comments above. */
+interface Fields extends Table {}
 
 /** What `new OPTConfig` takes. */
-export type OPTConfigInit = ConfigInit<typeof FIELDS>;
+export interface OPTConfigInit extends ConfigInit<Fields> {}
 
 /** OPT, by transformers' `OPTConfig`. */
 export class OPTConfig extends configClass({
   modelType: 'opt',
   place: 'text_config',
-  fields: FIELDS,
+  fields: FIELDS as Fields,
   derive: given => {
     const width = given.get('hidden_size') ?? FIELDS.hiddenSize.default!;
     if ((given.get('word_embed_proj_dim') ?? null) === null) given.set('word_embed_proj_dim', width);

@@ -1,9 +1,9 @@
 /** What all configuration classes share: building, checking, JSON both ways, folders. A class itself is a table of fields and a few rules (`configClass`). */
 
 import { shown } from '../generation/validate-options.js';
-import { COMMON_FIELDS } from './common-fields.js';
+import { COMMON_FIELDS, type CommonFields } from './common-fields.js';
 import { type ConfigSource, readConfigJson, saveConfigText } from './config-files.js';
-import { type Field, type FieldInit, type FieldTable, type FieldValues, jsonName } from './fields.js';
+import { type Field, type FieldInit, type FieldTable, type FieldValues, jsonName, type TableOf } from './fields.js';
 import {
   type ConfigSpec,
   deriveCommon,
@@ -221,16 +221,16 @@ export abstract class PretrainedConfig<Init = object> {
   }
 }
 
-type CommonFields = typeof COMMON_FIELDS;
+/** What every constructor takes besides fields. */
+export interface OtherInit {
+  /** Makes `id2label` and `label2id`. */
+  readonly numLabels?: number | undefined;
+  /** Fields that the class does not know, by their JSON names. */
+  readonly extra?: JsonObject | undefined;
+}
 
 /** What a constructor takes: fields, the number of labels as a short form, and fields that the class does not know. */
-export type ConfigInit<Table> = Omit<FieldInit<CommonFields>, keyof Table> &
-  FieldInit<Table> & {
-    /** Makes `id2label` and `label2id`. */
-    readonly numLabels?: number | undefined;
-    /** Fields that the class does not know, by their JSON names. */
-    readonly extra?: JsonObject | undefined;
-  };
+export type ConfigInit<Table> = Omit<FieldInit<CommonFields>, keyof Table> & FieldInit<Table> & OtherInit;
 
 /** The properties of an instance. */
 export type ConfigValues<Type extends string, Table> = Omit<FieldValues<CommonFields>, keyof Table> &
@@ -252,7 +252,7 @@ export interface ConfigClass<Type extends string, Init, Values> {
  * A class from a table of fields.
  * @param place the name of this part in a whole model's JSON
  */
-export function configClass<Type extends string, Table extends FieldTable, Parts = unknown, InitParts = unknown>(
+export function configClass<Type extends string, Table extends TableOf<Table>, Parts = unknown, InitParts = unknown>(
   spec: Omit<ConfigSpec<Type>, 'fields'> & { readonly fields: Table; readonly place?: string },
 ): ConfigClass<Type, ConfigInit<Table> & InitParts, ConfigValues<Type, Table> & Parts> {
   const fields = Object.entries<Field<unknown>>({ ...COMMON_FIELDS, ...spec.fields });

@@ -46,13 +46,18 @@ export function toPlain(value: PythonValue): JsonValue {
 const notJson = (where: string): ConfigError =>
   new ConfigError('CONFIG_INVALID', `${where} holds a value that JSON does not have (a function, a symbol, a class)`);
 
+/** No instance of a class. A plain object of another realm (a worker, a test's sandbox) has another Object.prototype, but that one has no prototype either. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** Properties that are undefined are not there; an object with `toJSON` stands for what that returns. */
 function dictOf(object: object, where: string, level: number): PythonValue {
   if ('toJSON' in object && typeof object.toJSON === 'function')
     return fromPlain(object.toJSON() as unknown, where, level + 1);
-  const prototype = Object.getPrototypeOf(object) as object | null;
-  // A plain object of another realm (a worker, a test's sandbox) has another Object.prototype, but that one has no prototype either.
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) throw notJson(where);
+  if (!isPlainObject(object)) throw notJson(where);
   const entries = Object.entries(object).filter(([, element]) => element !== undefined);
   return new Dict(entries.map(([key, element]) => [key, fromPlain(element, `${where}.${key}`, level + 1)]));
 }

@@ -33,14 +33,17 @@ const FIELDS = {
   /** Width of the picture's states. Inside an `InstructBlipConfig` always the vision encoder's `hiddenSize`. */
   encoderHiddenSize: size(1408),
 };
+type Table = typeof FIELDS;
+/** A name of its own: declarations refer to it, and editors find the comments above. */
+interface Fields extends Table {}
 
 /** What `new InstructBlipQFormerConfig` takes. */
-export type InstructBlipQFormerConfigInit = ConfigInit<typeof FIELDS>;
+export interface InstructBlipQFormerConfigInit extends ConfigInit<Fields> {}
 
 /** The Q-Former, by transformers' `InstructBlipQFormerConfig`. */
 export class InstructBlipQFormerConfig extends configClass({
   modelType: 'instructblip_qformer',
   place: 'qformer_config',
-  fields: FIELDS,
+  fields: FIELDS as Fields,
   check: checkHeads,
 }) {}

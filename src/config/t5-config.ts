@@ -44,6 +44,9 @@ const FIELDS = {
   /** Token, or tokens, that end a text. */
   eosTokenId: tokenIdOrIds(1),
 };
+type Table = typeof FIELDS;
+/** A name of its own: declarations refer to it, and editors find the comments above. */
+interface Fields extends Table {}
 
 /** The names that all text configurations have. */
 const ALIASES = { hidden_size: 'd_model', num_attention_heads: 'num_heads', num_hidden_layers: 'num_layers' };
@@ -77,13 +80,13 @@ function deriveLayers(given: Dict): void {
 }
 
 /** What `new T5Config` takes. */
-export type T5ConfigInit = ConfigInit<typeof FIELDS> & { readonly [Name in keyof Aliases]?: Aliases[Name] | undefined };
+export interface T5ConfigInit extends ConfigInit<Fields>, Partial<Aliases> {}
 
 /** T5, and so Flan-T5, by transformers' `T5Config`. */
-export class T5Config extends configClass<'t5', typeof FIELDS, unknown, Partial<Aliases>>({
+export class T5Config extends configClass<'t5', Fields, unknown, Partial<Aliases>>({
   modelType: 't5',
   place: 'text_config',
-  fields: FIELDS,
+  fields: FIELDS as Fields,
   aliases: ALIASES,
   derive: given => {
     deriveFeedForward(given);

@@ -25,15 +25,18 @@ const FIELDS = {
   /** Whether queries and values have a bias. */
   qkvBias: flag(true),
 };
+type Table = typeof FIELDS;
+/** A name of its own: declarations refer to it, and editors find the comments above. */
+interface Fields extends Table {}
 
 /** What `new InstructBlipVisionConfig` takes. */
-export type InstructBlipVisionConfigInit = ConfigInit<typeof FIELDS>;
+export interface InstructBlipVisionConfigInit extends ConfigInit<Fields> {}
 
 /** The vision encoder (EVA-CLIP-g), by transformers' `InstructBlipVisionConfig`. */
 export class InstructBlipVisionConfig extends configClass({
   modelType: 'instructblip_vision_model',
   place: 'vision_config',
-  fields: FIELDS,
+  fields: FIELDS as Fields,
   check: (values, fail) => {
     checkHeads(values, fail);
     const { imageSize, patchSize } = values;

@@ -7,10 +7,17 @@ import {
   type ImageFeatures,
   type Inspection,
   InstructBlip,
+  InstructBlipConfig,
   type InstructBlipError,
+  InstructBlipQFormerConfig,
+  InstructBlipVisionConfig,
   type inspectModel,
+  LlamaConfig,
   type LoadOptions,
+  OPTConfig,
   OptionError,
+  T5Config,
+  type TextConfig,
 } from 'instructblip';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -64,4 +71,48 @@ export async function forbidden(blip: InstructBlip): Promise<void> {
   const code: ErrorCode = 'NO_SUCH_CODE';
   const options: AskOptions = { doSample: true };
   console.log(load, features, code, options);
+}
+
+export async function allowedConfigs(): Promise<void> {
+  const vision = new InstructBlipVisionConfig({ hiddenSize: 64, numAttentionHeads: 4 });
+  holds<Equal<typeof vision.hiddenSize, number>>();
+  holds<Equal<typeof vision.modelType, 'instructblip_vision_model'>>();
+  holds<Equal<typeof vision.architectures, readonly string[] | null>>();
+  const llama: LlamaConfig = new LlamaConfig({ numKeyValueHeads: 4, extra: { head_dim: 128 } }).with({
+    eosTokenId: [1, 2],
+  });
+  holds<Equal<typeof llama.eosTokenId, number | readonly number[] | null>>();
+  holds<Equal<typeof llama.earlyStopping, boolean | 'never'>>();
+  const config = InstructBlipConfig.fromVisionQFormerTextConfigs(vision, new InstructBlipQFormerConfig(), llama);
+  holds<Equal<typeof config.textConfig, TextConfig>>();
+  if (config.textConfig.modelType === 't5') holds<Equal<typeof config.textConfig.dModel, number>>();
+  const { hiddenSize }: { hiddenSize: number } = config.textConfig;
+  new InstructBlipConfig({
+    ...config,
+    numQueryTokens: hiddenSize,
+    textConfig: { modelType: 't5', denseActFn: 'gelu', hiddenSize: 8 },
+  });
+  new InstructBlipConfig({ textConfig: { ffnDim: 8, _removeFinalLayerNorm: true } });
+  const read = await T5Config.fromPretrained('folder');
+  holds<Equal<typeof read, T5Config>>();
+  const parsed = OPTConfig.fromJSON('{}');
+  holds<Equal<typeof parsed, OPTConfig>>();
+  await parsed.savePretrained('folder');
+}
+
+export function forbiddenConfigs(config: InstructBlipConfig): void {
+  // @ts-expect-error configurations never change
+  config.numQueryTokens = 5;
+  // @ts-expect-error no such field
+  new LlamaConfig({ hiddenSiz: 5 });
+  // @ts-expect-error wrong type
+  new LlamaConfig({ ropeTheta: '5' });
+  // @ts-expect-error derived
+  new InstructBlipConfig({ isEncoderDecoder: true });
+  // @ts-expect-error another model's field
+  new InstructBlipConfig({ textConfig: { modelType: 'llama', dModel: 5 } });
+  // @ts-expect-error not a kind of language model
+  new InstructBlipConfig({ textConfig: { modelType: 'gpt2' } });
+  // @ts-expect-error no such field
+  config.with({ queryTokens: 5 });
 }

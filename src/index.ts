@@ -1,4 +1,18 @@
 /** InstructBLIP for Node.js and Electron: public exports and nothing else. */
+export type { RopeScaling } from './config/fields.js';
+export {
+  InstructBlipConfig,
+  type InstructBlipConfigInit,
+  type TextConfig,
+  type TextConfigInit,
+} from './config/instruct-blip-config.js';
+export { LlamaConfig, type LlamaConfigInit } from './config/llama-config.js';
+export { OPTConfig, type OPTConfigInit } from './config/opt-config.js';
+export type { PretrainedConfig } from './config/pretrained-config.js';
+export type { JsonObject, JsonValue } from './config/python-json.js';
+export { InstructBlipQFormerConfig, type InstructBlipQFormerConfigInit } from './config/qformer-config.js';
+export { T5Config, type T5ConfigInit } from './config/t5-config.js';
+export { InstructBlipVisionConfig, type InstructBlipVisionConfigInit } from './config/vision-config.js';
 export type { ConversionOptions, ConversionProgress } from './convert/conversion-options.js';
 export { type ConvertOptions, type ConvertResult, convert } from './convert/convert.js';
 export { type QuantizeOptions, quantize } from './convert/quantize.js';

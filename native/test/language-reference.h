@@ -30,6 +30,51 @@ inline double activate(const std::string& name, double x) {
     return 0.5 * x * (1 + std::tanh(std::sqrt(2 / pi) * (x + 0.044715 * x * x * x)));
 }
 
+// One block of a row as ggml's 8-bit types keep it: as multiples of a step, which Q8_0 and Q8_1 keep as F16, Q8_K not.
+inline void round_block(double* x, int64_t size, bool half_step) {
+    double largest = 0;
+    for (int64_t i = 0; i < size; ++i) {
+        if (std::abs(x[i]) > std::abs(largest)) largest = x[i];
+    }
+    if (largest == 0) return;
+    const double step = largest / 127;
+    const double kept =
+        half_step ? static_cast<double>(ggml_fp16_to_fp32(ggml_fp32_to_fp16(static_cast<float>(step)))) : step;
+    for (int64_t i = 0; i < size; ++i) x[i] = std::round(x[i] / step) * kept;
+}
+
+// What a product with a weight of this type makes of its right side.
+inline Values rounded_for(ggml_type weight, Values x) {
+    const int64_t block = ggml_blck_size(weight);
+    const auto count = static_cast<int64_t>(x.size());
+    if (block == 1) {
+        for (double& value : x) {
+            const auto single = static_cast<float>(value);
+            if (weight == GGML_TYPE_F16) value = ggml_fp16_to_fp32(ggml_fp32_to_fp16(single));
+            if (weight == GGML_TYPE_BF16) value = ggml_bf16_to_fp32(ggml_fp32_to_bf16(single));
+        }
+        return x;
+    }
+    for (int64_t first = 0; first < count; first += block) round_block(x.data() + first, block, block == 32);
+    return x;
+}
+
+// As `rounded_for`, of rows that are brought to size one first.
+inline Values rounded_as_large(ggml_type weight, Values x, int64_t width) {
+    if (weight == GGML_TYPE_F32 || weight == GGML_TYPE_BF16) return rounded_for(weight, std::move(x));
+    Values sizes;
+    for (size_t row = 0; row < x.size(); row += static_cast<size_t>(width)) {
+        double squares = 0;
+        for (int64_t i = 0; i < width; ++i)
+            squares += x[row + static_cast<size_t>(i)] * x[row + static_cast<size_t>(i)];
+        sizes.push_back(std::sqrt(squares / static_cast<double>(width) + 1e-30));
+        for (int64_t i = 0; i < width; ++i) x[row + static_cast<size_t>(i)] /= sizes.back();
+    }
+    x = rounded_for(weight, std::move(x));
+    for (size_t i = 0; i < x.size(); ++i) x[i] *= sizes[i / static_cast<size_t>(width)];
+    return x;
+}
+
 class Layers {
   public:
     explicit Layers(const tiny_graph::Model& model) : model_(model) {}
@@ -45,8 +90,10 @@ class Layers {
     }
 
     // x [N,in] → [N,out], with a bias where the file has one
-    Values linear(const std::string& name, const Values& x, int64_t in) const {
+    Values linear(const std::string& name, const Values& input, int64_t in, bool large = false) const {
         const auto width = static_cast<size_t>(in);
+        const ggml_type type = model_.types.at(name + ".weight");
+        const Values x = large ? rounded_as_large(type, input, in) : rounded_for(type, input);
         const Values& weight = value(name + ".weight");
         const auto bias = model_.values.find(name + ".bias");
         Values result;
@@ -179,7 +226,7 @@ class T5 : public Layers {
             for (double& value : inner) value = activate(shape_.activation, value);
         }
         for (const double value : inner) largest_ = std::max(largest_, std::abs(value));
-        return linear(name + "_down", inner, shape_.d_ff);
+        return linear(name + "_down", inner, shape_.d_ff, true);
     }
 
     Bias bias_of(const std::string& stage, bool both_ways) const {

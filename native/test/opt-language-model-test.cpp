@@ -46,7 +46,8 @@ Shape large_shape(ggml_type type) {
     shape.heads = 4;
     shape.head_size = 64;
     shape.width = 256;
-    shape.ffn = 512;
+    shape.ffn = 256;
+    shape.layers = 1;
     return shape;
 }
 
@@ -56,8 +57,8 @@ struct Lengths {
     size_t answer;
 };
 
-double compare(const Shape& shape, const Lengths& lengths, double tolerance, Compute& compute) {
-    const tiny_graph::Model model = tiny_opt::make(shape, 3);
+double compare(const Shape& shape, const Lengths& lengths, double tolerance, Compute& compute, unsigned seed = 3) {
+    const tiny_graph::Model model = tiny_opt::make(shape, seed);
     const Loaded loaded(model.file, compute, options_of(GGML_TYPE_F32));
     const Input input{loaded.soft_tokens(lengths.soft, 1), random_tokens(lengths.tokens, 2, shape.vocabulary),
                       random_tokens(lengths.answer, 3, shape.vocabulary)};
@@ -78,21 +79,26 @@ void test_shapes(Compute& compute) {
     std::printf("f32: largest error %.2g of the scale\n", largest);
 }
 
-// Products round their right side to the weight's own kind of number: what is left is that rounding.
+// Products round their right side to the weight's own kind of number, which the reference does too. Where a number lies
+// between two, it may go the other way there, and its successors then with it: not in every model.
 void test_types(Compute& compute) {
-    struct Case {
-        ggml_type type;
-        double tolerance;
-    };
-    for (const Case& c :
-         {Case{GGML_TYPE_F16, 2e-3}, Case{GGML_TYPE_BF16, 2e-2}, Case{GGML_TYPE_Q8_0, 3e-2}, Case{GGML_TYPE_Q4_0, 3e-2},
-          Case{GGML_TYPE_Q5_1, 3e-2}, Case{GGML_TYPE_Q4_K, 3e-2}, Case{GGML_TYPE_Q6_K, 3e-2}}) {
-        Shape projected = large_shape(c.type);
-        projected.width = 512;
-        projected.norm_before = false;
-        const double largest = std::max(compare(large_shape(c.type), {8, 20, 3}, c.tolerance, compute),
-                                        compare(projected, {8, 20, 0}, c.tolerance, compute));
-        std::printf("%s: largest error %.2g of the scale\n", ggml_type_name(c.type), largest);
+    for (const ggml_type type :
+         {GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1,
+          GGML_TYPE_Q2_K, GGML_TYPE_Q4_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL}) {
+        double smallest = INFINITY;
+        double largest = 0;
+        for (unsigned seed = 1; seed <= 6; ++seed) {
+            Shape shape = large_shape(type);
+            shape.tied = seed % 2 == 0;
+            const double error = compare(shape, {3, 8, 0}, 6e-2, compute, seed);
+            smallest = std::min(smallest, error);
+            largest = std::max(largest, error);
+        }
+        // With these, ggml keeps sums of x's blocks as F16 too, which the reference does not.
+        const bool sums = type == GGML_TYPE_Q4_1 || type == GGML_TYPE_Q5_1;
+        CHECK_THAT(smallest < (sums ? 1e-2 : 1e-4),
+                   check::text(ggml_type_name(type), ": never closer than ", smallest));
+        std::printf("%s: %.2g to %.2g of the scale\n", ggml_type_name(type), smallest, largest);
     }
 }
 

@@ -58,6 +58,8 @@ Shape large_shape(ggml_type type) {
     shape.heads = 2;
     shape.d_kv = 64;
     shape.d_ff = 256;
+    shape.layers = 1;
+    shape.decoder_layers = 1;
     shape.eps = 1e-6F;
     return shape;
 }
@@ -68,8 +70,8 @@ struct Lengths {
     size_t answer;
 };
 
-double compare(const Shape& shape, const Lengths& lengths, double tolerance, Compute& compute) {
-    const tiny_graph::Model model = tiny_t5::make(shape, 3);
+double compare(const Shape& shape, const Lengths& lengths, double tolerance, Compute& compute, unsigned seed = 3) {
+    const tiny_graph::Model model = tiny_t5::make(shape, seed);
     const Loaded loaded(model.file, compute);
     const language_reference::T5 reference(model, shape);
     const Input input{loaded.soft_tokens(lengths.soft, 1), random_tokens(lengths.tokens, 2, shape.vocabulary),
@@ -96,21 +98,26 @@ void test_shapes(Compute& compute) {
     std::printf("f32: largest error %.2g of the scale\n", largest);
 }
 
-// Products round their right side to the weight's own kind of number: what is left is that rounding.
+// Products round their right side to the weight's own kind of number, which the reference does too. Where a number lies
+// between two, it may go the other way there, and its successors then with it: not in every model.
 void test_types(Compute& compute) {
-    struct Case {
-        ggml_type type;
-        double tolerance;
-    };
-    for (const Case& c :
-         {Case{GGML_TYPE_F32, 2e-5}, Case{GGML_TYPE_F16, 2e-3}, Case{GGML_TYPE_BF16, 2e-2}, Case{GGML_TYPE_Q8_0, 3e-2},
-          Case{GGML_TYPE_Q4_0, 3e-2}, Case{GGML_TYPE_Q4_1, 3e-2}, Case{GGML_TYPE_Q5_1, 3e-2},
-          Case{GGML_TYPE_Q4_K, 3e-2}, Case{GGML_TYPE_Q6_K, 3e-2}, Case{GGML_TYPE_IQ4_NL, 3e-2}}) {
-        Shape tied = large_shape(c.type);
-        tied.tied = true;
-        const double largest = std::max(compare(large_shape(c.type), {8, 20, 3}, c.tolerance, compute),
-                                        compare(tied, {8, 20, 1}, c.tolerance, compute));
-        std::printf("%s: largest error %.2g of the scale\n", ggml_type_name(c.type), largest);
+    for (const ggml_type type :
+         {GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1,
+          GGML_TYPE_Q2_K, GGML_TYPE_Q4_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL}) {
+        double smallest = INFINITY;
+        double largest = 0;
+        for (unsigned seed = 1; seed <= 6; ++seed) {
+            Shape shape = large_shape(type);
+            shape.tied = seed % 2 == 0;
+            const double error = compare(shape, {3, 8, 2}, 6e-2, compute, seed);
+            smallest = std::min(smallest, error);
+            largest = std::max(largest, error);
+        }
+        // With these, ggml keeps sums of x's blocks as F16 too, which the reference does not.
+        const bool sums = type == GGML_TYPE_Q4_1 || type == GGML_TYPE_Q5_1;
+        CHECK_THAT(smallest < (sums ? 1e-2 : 1e-4),
+                   check::text(ggml_type_name(type), ": never closer than ", smallest));
+        std::printf("%s: %.2g to %.2g of the scale\n", ggml_type_name(type), smallest, largest);
     }
 }
 
@@ -153,6 +160,7 @@ void test_scaled_twins(Compute& compute) {
                                  GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q2_K, GGML_TYPE_Q3_K,
                                  GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL, GGML_TYPE_IQ4_XS}) {
         for (const bool gated : {true, false}) {
+            if (!gated && type != GGML_TYPE_F16 && type != GGML_TYPE_Q8_0) continue;
             Shape large = overflowing(type, gated, 8192);
             large.norm_factor = 8;
             large.down_factor = 8;  // no scale of a block may be so small that F16 has fewer digits for it

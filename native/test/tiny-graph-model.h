@@ -18,6 +18,7 @@ using Values = std::vector<double>;
 struct Model {
     gguf_writer::File file;
     std::map<std::string, Values> values;  // as the file keeps them
+    std::map<std::string, ggml_type> types;
 };
 
 inline std::vector<float> random_values(size_t count, unsigned seed, float deviation = 1) {
@@ -45,6 +46,7 @@ class Maker {
         std::string data = gguf_writer::encode(type, values, shape.back());
         values = gguf_writer::decode(type, data, count);
         model_.values[name].assign(values.begin(), values.end());
+        model_.types[name] = type;
         model_.file.tensors.push_back({name, type, shape, std::move(data)});
     }
     void add_vector(const std::string& name, int64_t length, float mean) {

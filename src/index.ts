@@ -1,4 +1,5 @@
 /** InstructBLIP for Node.js and Electron: public exports and nothing else. */
+
 export type { RopeScaling } from './config/fields.js';
 export {
   InstructBlipConfig,
@@ -35,7 +36,10 @@ export { LANGUAGE_MODEL_TYPES, type LanguageModelType, VISION_TYPES, type Vision
 export type { Answer, Timings, Usage } from './model/answer.js';
 export type { Picture, Pictures } from './model/ask.js';
 export type { AskOptions } from './model/ask-options.js';
+export { InstructBlipForConditionalGeneration } from './model/conditional-generation.js';
 export { demoModelFolder } from './model/demo-model.js';
+export type { GenerateArguments, GenerateOutput } from './model/generate-batch.js';
+export type { GenerateInputs } from './model/generate-inputs.js';
 export type { ImageFeatures } from './model/image-features.js';
 export {
   type InspectedFile,
@@ -48,4 +52,10 @@ export { InstructBlip, type ModelInfo } from './model/instruct-blip.js';
 export type { EngineLogLine, LoadOptions, LoadProgress } from './model/load-options.js';
 export type { ModelSource } from './model/model-files.js';
 export type { KvCacheType } from './native/addon.js';
+export type { EncodedRows } from './processor/batch-encoding.js';
+export type { BlipImageProcessor, ImageDefaults } from './processor/blip-image-processor.js';
 export type { ImageInput, RawImage } from './processor/image-input.js';
+export { type ImageInputs, InstructBlipProcessor, type TextInputs } from './processor/instruct-blip-processor.js';
+export type { ImageOptions, Padding, ProcessOptions, TextOptions, Truncation } from './processor/processor-options.js';
+export type { DecodeOptions, ProcessorTokenizer, TokenIdBatch, TokenIds } from './processor/processor-tokenizer.js';
+export { type NestedNumbers, Tensor, type TensorData } from './tensor.js';

@@ -57,6 +57,7 @@ void add_qformer_facts(Napi::Object& info, const ModelFacts& facts) {
 void add_text_facts(Napi::Object& info, const TextFacts& text) {
     info.Set("name", text.name);
     info.Set("languageModel", text.model_type);
+    info.Set("languageArchitecture", text.architecture);
     info.Set("promptBosTokenId", text.prompt_bos_token_id);
     info.Set("promptEosTokenId", text.prompt_eos_token_id);
     info.Set("decoderStartTokenId", text.decoder_start_token_id);

@@ -169,6 +169,8 @@ TextFacts TextFacts::read(const GgufFile& file) {
     TextFacts facts{};
     facts.name = file.require_string("general.name");
     facts.model_type = file.require_string(prefix + "model_type");
+    const std::string architecture_key = prefix + "architecture";
+    if (file.find(architecture_key) != nullptr) facts.architecture = file.require_string(architecture_key);
     facts.vocab_size = file.require_integer(prefix + "vocab_size", 1, limits::vocabulary);
     facts.prompt_bos_token_id = read_id(prefix + "prompt_bos_token_id");
     facts.prompt_eos_token_id = read_optional_id(prefix + "prompt_eos_token_id");

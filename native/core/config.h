@@ -78,8 +78,9 @@ struct ProcessorFacts {
 
 // What the mmproj file says about its language model. -1 = none.
 struct TextFacts {
-    std::string name;        // general.name
-    std::string model_type;  // `llama`, `t5`, `opt`
+    std::string name;          // general.name
+    std::string model_type;    // `llama`, `t5`, `opt`
+    std::string architecture;  // HF's class of it; may be empty
     int64_t vocab_size;
     int32_t prompt_bos_token_id;     // in front of a prompt
     int32_t prompt_eos_token_id;     // behind it

@@ -33,10 +33,19 @@ export interface CheckpointConfig {
   readonly vision: VisionConfig;
   readonly qformer: QFormerConfig;
   readonly text: TextConfig;
+  /** `text_config.architectures[0]`; '' where there is none. */
+  readonly textArchitecture: string;
   readonly image: ImageSettings;
   readonly queryCount: number;
   /** -1 = a revision without image tokens. */
   readonly imageTokenId: number;
+}
+
+function readArchitecture(fields: Fields): string {
+  const names = fields.object.architectures ?? [];
+  if (!Array.isArray(names) || !names.every(name => typeof name === 'string'))
+    fields.fail('architectures', 'a list of names');
+  return names[0] ?? '';
 }
 
 const unsupported = (message: string): Error => createError('CHECKPOINT_UNSUPPORTED', message);
@@ -116,6 +125,7 @@ export async function readCheckpointConfig(folder: string): Promise<CheckpointCo
     vision,
     qformer: readQFormer(fields.child('qformer_config')),
     text,
+    textArchitecture: readArchitecture(fields.child('text_config')),
     image: await readImageSettings(folder, vision.imageSize),
     queryCount: fields.count('num_query_tokens', 32),
     imageTokenId,

@@ -45,9 +45,13 @@ function qformer({ qformer: config, queryCount }: CheckpointConfig): GgufEntry[]
 }
 
 /** Token ids of generation are those of text_config: HF generates with the inner language model, whose defaults come from there. */
-function text({ text: config, imageTokenId }: CheckpointConfig, tokenizer: TextTokenizer): GgufEntry[] {
+function text(
+  { text: config, textArchitecture, imageTokenId }: CheckpointConfig,
+  tokenizer: TextTokenizer,
+): GgufEntry[] {
   return [
     string('instructblip.text.model_type', config.type),
+    string('instructblip.text.architecture', textArchitecture),
     u32('instructblip.text.vocab_size', config.vocabSize),
     i32('instructblip.text.prompt_bos_token_id', tokenizer.promptBosTokenId),
     i32('instructblip.text.prompt_eos_token_id', tokenizer.promptEosTokenId),

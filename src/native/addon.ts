@@ -146,6 +146,8 @@ export interface NativeModelInfo {
   readonly device: string;
   /** HF's `model_type` of the language model: `llama`, `t5`, `opt`. */
   readonly languageModel: string;
+  /** HF's class of it (`LLaMAForCausalLM` on the hub); '' = unknown. */
+  readonly languageArchitecture: string;
   readonly imageSize: number;
   readonly imageMean: readonly number[];
   readonly imageStd: readonly number[];

@@ -18,6 +18,7 @@ const INFO: NativeModelInfo = {
   name: 'scripted',
   device: 'CPU',
   languageModel: 'llama',
+  languageArchitecture: '',
   imageSize: 2,
   imageMean: [0, 0, 0],
   imageStd: [1, 1, 1],

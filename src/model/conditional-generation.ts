@@ -1,0 +1,58 @@
+import { type GenerateArguments, type GenerateOutput, generateBatch } from './generate-batch.js';
+import { loadParts } from './load.js';
+import type { LoadOptions } from './load-options.js';
+import { LoadedModel } from './loaded-model.js';
+import type { ModelSource } from './model-files.js';
+import type { ModelParts } from './model-parts.js';
+
+/**
+ * HF's `InstructBlipForConditionalGeneration`, for those who come from there: tensors in, ids out. `InstructBlip` is the shorter way to an answer.
+ *
+ * @example
+ * const processor = await InstructBlipProcessor.fromPretrained('models/demo');
+ * const model = await InstructBlipForConditionalGeneration.fromPretrained('models/demo');
+ * const inputs = await processor.process({ images: 'photo.jpg', text: 'Describe the picture.' });
+ * const { sequences } = await model.generate({ ...inputs, numBeams: 5, maxNewTokens: 64 });
+ * console.log(processor.batchDecode(sequences, { skipSpecialTokens: true })[0].trim());
+ * await model.dispose();
+ */
+export class InstructBlipForConditionalGeneration {
+  readonly #model: LoadedModel;
+
+  /** @internal Use `fromPretrained`. */
+  constructor(parts: ModelParts, sequences: number, release: () => void = () => {}) {
+    this.#model = new LoadedModel(parts, sequences, release);
+  }
+
+  /**
+   * Loads a folder with the two GGUF files, or the two files.
+   * @throws what `InstructBlip.load` throws
+   */
+  static async fromPretrained(
+    source: ModelSource,
+    options: LoadOptions = {},
+  ): Promise<InstructBlipForConditionalGeneration> {
+    const { parts, sequences, release } = await loadParts(source, options);
+    return new InstructBlipForConditionalGeneration(parts, sequences, release);
+  }
+
+  /**
+   * Generates answers to a batch, with the rules of transformers 4.34. All rows share each step; those that have ended leave it. A batch that is too large
+   * for the cache is done in parts. Padding is left out, not computed: the rows' numbers are those of single calls.
+   * @param inputs the processor's tensors (`GenerateInputs`) and generate options; without a length `maxLength` is 20, and sampling needs `doSample: true`, as in HF
+   * @returns ids; see `GenerateOutput`
+   * @throws `OPTION_*`, `CONTEXT_LENGTH_EXCEEDED`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
+   */
+  async generate(inputs: GenerateArguments): Promise<GenerateOutput> {
+    return this.#model.run(engine => generateBatch(engine, inputs));
+  }
+
+  /** Stops all work and frees the model; may be called more than once. */
+  dispose(): Promise<void> {
+    return this.#model.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}

@@ -1,0 +1,206 @@
+import { OptionError } from '../errors.js';
+import type { FinishReason } from '../generation/answer-writer.js';
+import type { GenerateOptions } from '../generation/generate-options.js';
+import { type GenerationSettings, interpretOptions } from '../generation/generation-settings.js';
+import { runSearches } from '../generation/run-searches.js';
+import { createSearch, type Hypothesis, type Search } from '../generation/search.js';
+import { shown, validateGenerateOptions } from '../generation/validate-options.js';
+import type { NativeSession } from '../native/addon.js';
+import { nativeCall, nativeWork } from '../native/native-call.js';
+import { StageClock, type Timings, type Usage } from './answer.js';
+import { featuresOf, softTokensOf } from './ask.js';
+import { checkNamed, signalRule } from './ask-options.js';
+import { cellsOf, fitContext, rowsOf } from './context-limits.js';
+import { type GenerateInputs, type GeneratePrompt, INPUT_NAMES, readInputs } from './generate-inputs.js';
+import { linkSignals } from './linked-signal.js';
+import type { Engine } from './loaded-model.js';
+
+/** What `generate` of the Hugging Face class takes: tensors and options together. */
+export type GenerateArguments = GenerateInputs &
+  Omit<GenerateOptions, 'stopStrings'> & {
+    /** Answers per picture, 1 (default) to `numBeams`, or any number when sampling: the best beams, or independent samples. */
+    numReturnSequences?: number;
+    /** Aborts the call in any phase; it rejects with the signal's reason. */
+    signal?: AbortSignal;
+  };
+
+export interface GenerateOutput {
+  /** One row for each answer: batch x `numReturnSequences`, each picture's answers together. As transformers 4.34: the start id, the generated ids, padding. */
+  readonly sequences: number[][];
+  /** Beam search: the score of each row. */
+  readonly sequencesScores?: number[];
+  readonly finishReasons: FinishReason[];
+  /** Of all rows together. */
+  readonly usage: Usage;
+  readonly timings: Timings;
+}
+
+/** HF's `max_length` where no length is given. */
+const DEFAULT_MAX_LENGTH = 20;
+
+/** One row of the batch with what it needs. */
+interface Item {
+  readonly prompt: GeneratePrompt;
+  readonly cells: number;
+  readonly search: Search;
+}
+
+export async function generateBatch(engine: Engine, given: GenerateArguments): Promise<GenerateOutput> {
+  const { signal: outer } = checkNamed(given, { signal: signalRule }, true);
+  const { info } = engine.model;
+  const settings = settingsOf(engine, given);
+  const prompts = readInputs(given, info);
+  const items = prompts.map(prompt => itemOf(engine, prompt, settings));
+  const clock = new StageClock();
+  const { signal, unlink } = linkSignals(outer, engine.lifetime);
+  try {
+    for (const part of parts(engine, items, settings)) await runPart({ engine, settings, clock, signal }, part);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    unlink();
+  }
+  return outputOf(engine, settings, items, clock);
+}
+
+function settingsOf(engine: Engine, given: GenerateArguments): GenerationSettings {
+  const { numReturnSequences = 1, ...named } = given;
+  const options = validateGenerateOptions(named, [...INPUT_NAMES, 'signal']);
+  if (options.stopStrings !== undefined)
+    throw new OptionError('OPTION_UNSUPPORTED', 'stopStrings need text, but generate makes ids: use ask, or leave it out');
+  const noLength = options.maxLength === undefined && options.maxNewTokens === undefined;
+  // As in HF, sampling has to be asked for.
+  const asked = {
+    doSample: false,
+    compat: 'hf-4.34',
+    ...(noLength ? { maxLength: DEFAULT_MAX_LENGTH } : {}),
+    ...options,
+  } as const;
+  const settings = { ...interpretOptions(asked, engine.model.info), numReturnSequences };
+  checkNumReturnSequences(settings);
+  return settings;
+}
+
+function itemOf(engine: Engine, prompt: GeneratePrompt, settings: GenerationSettings): Item {
+  const promptTokens = engine.model.info.imageTokens + prompt.ids.length;
+  fitContext(engine, promptTokens, settings);
+  return { prompt, cells: cellsOf(promptTokens, settings), search: createSearch(settings, false) };
+}
+
+/** Rows that fit the cache together; they share every step. */
+function* parts({ queue }: Engine, items: readonly Item[], settings: GenerationSettings): Generator<readonly Item[]> {
+  const most = Math.floor(queue.sequences / rowsOf(settings));
+  let part: Item[] = [];
+  let cells = 0;
+  for (const item of items) {
+    if (part.length === most || (part.length > 0 && cells + item.cells > queue.cells)) {
+      yield part;
+      part = [];
+      cells = 0;
+    }
+    part.push(item);
+    cells += item.cells;
+  }
+  yield part;
+}
+
+interface Call {
+  readonly engine: Engine;
+  readonly settings: GenerationSettings;
+  readonly clock: StageClock;
+  readonly signal: AbortSignal;
+}
+
+async function runPart(call: Call, items: readonly Item[]): Promise<void> {
+  const { engine, settings, clock, signal } = call;
+  const softTokens: Float32Array[] = [];
+  for (const { prompt } of items) {
+    const features = await featuresOf(engine, prompt.pixels, clock, signal);
+    softTokens.push(await softTokensOf(engine, features, prompt.instruction, clock, signal));
+  }
+  const cells = items.reduce((sum, item) => sum + item.cells, 0);
+  const sequences = items.length * rowsOf(settings);
+  const giveBack = await engine.queue.acquire(cells, sequences, signal);
+  try {
+    const session = nativeCall(() => engine.model.createSession(cells, sequences));
+    await searchInSession(call, session, items, softTokens).finally(() => session.dispose());
+  } finally {
+    giveBack();
+  }
+}
+
+async function searchInSession(
+  { engine, settings, clock, signal }: Call,
+  session: NativeSession,
+  items: readonly Item[],
+  softTokens: readonly Float32Array[],
+): Promise<void> {
+  const answerStart = Int32Array.from(settings.answerStart);
+  let next = 0;
+  const prefill = () => {
+    const row = next++;
+    const { prompt } = items[row] as Item;
+    return nativeWork(engine.addon, signal, cancel =>
+      session.prefill(softTokens[row] as Float32Array, prompt.ids, answerStart, cancel),
+    );
+  };
+  await runSearches(
+    {
+      prefill: () => clock.measure('prefill', prefill),
+      decode: (tokens, parents) =>
+        clock.measure('decode', () =>
+          nativeWork(engine.addon, signal, cancel => session.decode(tokens, parents, cancel)),
+        ),
+    },
+    items.map(({ search }) => search),
+    async () => {
+      signal.throwIfAborted();
+      return false;
+    },
+  );
+}
+
+function outputOf(
+  engine: Engine,
+  settings: GenerationSettings,
+  items: readonly Item[],
+  clock: StageClock,
+): GenerateOutput {
+  const hypotheses = items.flatMap(({ search }) => search.hypotheses());
+  const rows = hypotheses.map(each => rowOf(settings, each));
+  const length = Math.max(...rows.map(row => row.length));
+  const padded = rows.map(row => [...row, ...new Array<number>(length - row.length).fill(settings.padTokenId)]);
+  const scores = hypotheses.flatMap(({ score }) => (score === null ? [] : [score]));
+  const { imageTokens } = engine.model.info;
+  return {
+    sequences: padded.map(row => asTransformers(engine, row)),
+    ...(scores.length > 0 ? { sequencesScores: scores } : {}),
+    finishReasons: hypotheses.map(({ stopped }) => (stopped ? 'stop' : 'length')),
+    usage: {
+      imageTokens: items.length * imageTokens,
+      promptTokens: items.reduce((sum, { prompt }) => sum + prompt.ids.length, 0),
+      generatedTokens: hypotheses.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    },
+    timings: clock.timings(),
+  };
+}
+
+/** transformers ends a beam with the first stop id, whichever it was. */
+function rowOf({ contextPrefix, stopIds, numBeams }: GenerationSettings, { tokens, stopped }: Hypothesis): number[] {
+  const shown = stopped && numBeams > 1 ? [...tokens.slice(0, -1), stopIds[0] as number] : tokens;
+  return [...contextPrefix, ...shown];
+}
+
+/** For the hub's Vicuna checkpoints, whose BOS is 0 in the config and 2 in the tokenizer, transformers 4.34 writes 2 for 0. */
+const asTransformers = ({ model }: Engine, row: readonly number[]): number[] =>
+  model.info.languageArchitecture === 'LLaMAForCausalLM' ? row.map(id => (id === 0 ? 2 : id)) : [...row];
+
+function checkNumReturnSequences({ numReturnSequences, numBeams, doSample }: GenerationSettings): void {
+  const invalid = (rule: string) =>
+    new OptionError('OPTION_INVALID', `numReturnSequences must be ${rule}, but is ${shown(numReturnSequences)}`);
+  if (!Number.isSafeInteger(numReturnSequences) || numReturnSequences < 1) throw invalid('an integer of at least 1');
+  if (numBeams > 1 && numReturnSequences > numBeams) throw invalid(`at most numBeams (${numBeams})`);
+  if (numBeams === 1 && !doSample && numReturnSequences > 1)
+    throw invalid('1 for greedy search, whose answers would be equal');
+}

@@ -1,0 +1,80 @@
+"""Batches through transformers 4.34's `generate`, padded by its processor, on the random checkpoints of the parity tests.
+
+    npx tsx test/reference/make-checkpoints.ts <dir>
+    python test/reference/batches.py <dir>              writes test/fixtures/parity/batches.json.gz
+
+Decoder-only models are padded on the left, T5 on the right. Checkpoints without a padding id cannot be generated from in batches there.
+"""
+import argparse
+import gzip
+import json
+import random
+from pathlib import Path
+
+import torch
+import transformers
+from PIL import Image
+from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
+
+OUT = Path(__file__).parent.parent / "fixtures" / "parity" / "batches.json.gz"
+SEED = 9
+HF_NAME = {
+    "numBeams": "num_beams", "maxLength": "max_length", "repetitionPenalty": "repetition_penalty", "lengthPenalty": "length_penalty",
+    "earlyStopping": "early_stopping", "numBeamGroups": "num_beam_groups", "diversityPenalty": "diversity_penalty", "maxNewTokens": "max_new_tokens",
+    "numReturnSequences": "num_return_sequences", "noRepeatNgramSize": "no_repeat_ngram_size",
+}
+OPTIONS = [
+    {},
+    {"maxNewTokens": 24},
+    {"maxLength": 14, "repetitionPenalty": 1.5, "noRepeatNgramSize": 2},
+    {"maxNewTokens": 12, "numBeams": 3, "numReturnSequences": 2},
+    {"maxNewTokens": 12, "numBeams": 4, "lengthPenalty": -1.0, "earlyStopping": True, "numReturnSequences": 4},
+    {"maxNewTokens": 10, "numBeams": 4, "numBeamGroups": 2, "diversityPenalty": 1.0, "numReturnSequences": 3},
+]
+
+torch.set_num_threads(1)
+torch.use_deterministic_algorithms(True)
+
+
+def run_checkpoint(folder: Path, questions: list, images: list) -> list:
+    model = InstructBlipForConditionalGeneration.from_pretrained(folder, torch_dtype=torch.float32).eval()
+    text = model.config.text_config
+    if text.pad_token_id is None or text.pad_token_id < 0:
+        return []
+    processor = InstructBlipProcessor.from_pretrained(folder)
+    if not text.is_encoder_decoder:
+        processor.tokenizer.padding_side = "left"
+    draw = random.Random(f"{SEED} {folder.name}")
+    cases = []
+    for options in OPTIONS:
+        pictures, asked = draw.sample(range(len(images)), 3), [draw.choice(questions) for _ in range(3)]
+        inputs = processor(images=[images[picture] for picture in pictures], text=asked, padding=True, return_tensors="pt")
+        sequences = model.generate(**inputs, **{HF_NAME[name]: value for name, value in options.items()})
+        cases.append({"pictures": pictures, "options": options, "sequences": sequences.tolist(),
+                      **{name: inputs[key].tolist() for name, key in (("inputIds", "input_ids"), ("attentionMask", "attention_mask"),
+                                                                     ("qformerInputIds", "qformer_input_ids"),
+                                                                     ("qformerAttentionMask", "qformer_attention_mask"))}})
+    return cases
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    recipe = json.loads((folder / "parity.json").read_text())
+    images = [Image.frombytes("RGB", (picture["width"], picture["height"]), (folder / "pictures" / f"{i}.rgb").read_bytes())
+              for i, picture in enumerate(recipe["pictures"])]
+    checkpoints = {}
+    for checkpoint in recipe["checkpoints"]:
+        cases = run_checkpoint(folder / checkpoint["name"], checkpoint["questions"], images)
+        if cases:
+            checkpoints[checkpoint["name"]] = cases
+        print(checkpoint["name"], len(cases), "batches")
+    content = {"made by": f"test/reference/batches.py; transformers {transformers.__version__}, torch {torch.__version__}", "seed": SEED,
+               "checkpoints": checkpoints}
+    with gzip.GzipFile(OUT, "wb", mtime=0) as file:
+        file.write(json.dumps(content).encode())
+    print(OUT.stat().st_size, "bytes")
+
+
+main()

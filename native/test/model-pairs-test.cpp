@@ -141,6 +141,34 @@ void test_sizes() {
     }
 }
 
+// Keys that the first version's files lack: where they are, they must be right.
+void test_text_keys() {
+    const std::string prefix = "instructblip.text.";
+    const Kind kind = kinds()[1];
+    const auto refuse = [&](const Entry& entry) {
+        File vision = vision_file(kind);
+        put(vision, entry);
+        const Pair pair(vision, kind.file);
+        CHECK_ERROR("MODEL_FILE_KEY_INVALID", entry.key, pair.check());
+    };
+    for (const char* const name : {"prompt_eos_token_id", "decoder_start_token_id"}) {
+        refuse(gguf_writer::string(prefix + name, "0"));
+        refuse(gguf_writer::f32(prefix + name, 0));
+        refuse(gguf_writer::boolean(prefix + name, false));
+        refuse(gguf_writer::i32(prefix + name, -2));
+        refuse(gguf_writer::u32(prefix + name, 0x80000000U));
+        refuse(gguf_writer::array<int32_t>(prefix + name, gguf_writer::GgufType::i32, {0}));
+    }
+    refuse(gguf_writer::u32(prefix + "clean_up_tokenization_spaces", 1));
+    refuse(gguf_writer::string(prefix + "clean_up_tokenization_spaces", "true"));
+    for (const char* const type : {"", "T5", "gptj"}) {
+        File vision = vision_file(kind);
+        put(vision, gguf_writer::string(prefix + "model_type", type));
+        expect("MODEL_PAIR_MISMATCH", {std::string("of type '") + type + "'", "of type 't5'"}, Pair(vision, kind.file),
+               std::string("a vision file for ") + type);
+    }
+}
+
 // From pixels to logits, whichever language model runs.
 void test_runs() {
     for (const Kind& kind : kinds()) {
@@ -181,6 +209,7 @@ int main() {
     stages::start_engine();
     test_kinds();
     test_sizes();
+    test_text_keys();
     test_runs();
     return check::report();
 }

@@ -16,6 +16,7 @@ import { languageModelMetadata } from './language-model-metadata.js';
 import { OutputFiles } from './output-files.js';
 import { qformerTensors } from './qformer-tensors.js';
 import { readQFormerVocabulary } from './qformer-vocabulary.js';
+import { readLanguageRows, readQFormerRows, rowsMetadata } from './row-settings.js';
 import { checkAllUsed, planTensors } from './tensor-plan.js';
 import type { TensorRule } from './tensor-rules.js';
 import { textModel } from './text-models.js';
@@ -84,10 +85,11 @@ async function planFiles(
   // After the tensors: now the vocabulary sizes of the config are those of real weights.
   const tokenizer = await model.readTokenizer(checkpoint, config.text.vocabSize, config.imageTokenId);
   const qformerVocabulary = await readQFormerVocabulary(checkpoint, config.qformer.vocabSize);
+  const rows = rowsMetadata(await readLanguageRows(checkpoint, config.text.type), await readQFormerRows(checkpoint));
   return {
     vision: planGguf(
       join(outFolder, `mmproj-${name}-${visionType}.gguf`),
-      visionMetadata(name, visionType, config, tokenizer, qformerVocabulary),
+      [...visionMetadata(name, visionType, config, tokenizer, qformerVocabulary), ...rows],
       visionPlan,
     ),
     languageModel: planGguf(

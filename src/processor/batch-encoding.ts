@@ -1,17 +1,12 @@
+import type { RowSettings, Side } from '../convert/row-settings.js';
 import { OptionError } from '../errors.js';
 import { Tensor } from '../tensor.js';
 import type { TextOptions } from './processor-options.js';
 
-export type Side = 'left' | 'right';
-
 /** What a tokenizer does to the ends of rows. */
-export interface RowRules {
+export interface RowRules extends Omit<RowSettings, 'cleanUpTokenizationSpaces'> {
   /** For messages. */
   readonly name: string;
-  readonly paddingSide: Side;
-  readonly truncationSide: Side;
-  /** Tokens; Infinity = unknown. */
-  readonly modelMaxLength: number;
   /** -1 = none. */
   readonly padTokenId: number;
   /** Special tokens in front of a text and behind it. */

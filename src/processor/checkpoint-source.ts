@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { readImageProcessorConfig } from '../convert/image-settings.js';
 import { Fields, isObject, type JsonObject, readJson } from '../convert/json-fields.js';
 import { type QFormerVocabulary, readQFormerVocabulary } from '../convert/qformer-vocabulary.js';
-import type { TextConfig } from '../convert/text-config.js';
+import { readLanguageRows, readQFormerRows } from '../convert/row-settings.js';
+import type { TextConfig, TextType } from '../convert/text-config.js';
 import { readTextConfig } from '../convert/text-models.js';
 import { readGraphTokenizer, readLlamaTokenizer, type TextTokenizer } from '../convert/text-tokenizer.js';
 import { createError } from '../errors.js';
@@ -12,47 +13,15 @@ import { type GgufEntry, layoutGguf, string } from '../gguf/gguf-header.js';
 import type { NativeLanguageVocabulary } from '../native/addon.js';
 import { loadAddon } from '../native/load-addon.js';
 import { nativeCall } from '../native/native-call.js';
-import type { Side } from './batch-encoding.js';
-import { type LanguageModelKind, type ProcessorSource, presentIds, type TokenizerSource } from './processor-source.js';
+import { type ProcessorSource, presentIds, type TokenizerSource } from './processor-source.js';
 import { saveTokenizerFiles } from './save-tokenizers.js';
 import { languageCodec, wordPieceCodec } from './text-codec.js';
 
 /** Rows where no config.json says how many: more than any tokenizer has tokens. What is too many is taken away again. */
 const MOST_ROWS = 2 ** 19;
-/** transformers' way to say that a tokenizer has no longest length. */
-const LARGEST_LENGTH = 1e20;
-
-/** What a tokenizer's own files say about rows. */
-interface RowSettings {
-  readonly paddingSide: Side;
-  readonly truncationSide: Side;
-  readonly modelMaxLength: number;
-}
-
-/** @param paddingSide that of the tokenizer's class */
-async function readRowSettings(folder: string, paddingSide: Side): Promise<RowSettings> {
-  const config = new Fields('tokenizer_config.json', (await readJson(join(folder, 'tokenizer_config.json'))) ?? {});
-  const tokenizer = (await readJson(join(folder, 'tokenizer.json'))) ?? {};
-  const direction = (part: unknown, otherwise: Side): Side => {
-    const value = isObject(part) ? String(part.direction).toLowerCase() : '';
-    return value === 'left' || value === 'right' ? value : otherwise;
-  };
-  const side = (name: string, otherwise: Side): Side => {
-    const value = config.string(name, otherwise);
-    return value === 'left' || value === 'right' ? value : config.fail(name, "'left' or 'right'");
-  };
-  const length = config.object.model_max_length;
-  return {
-    paddingSide: side('padding_side', direction(tokenizer.padding, paddingSide)),
-    truncationSide: side('truncation_side', direction(tokenizer.truncation, 'right')),
-    modelMaxLength:
-      typeof length === 'number' && length > 0 && length <= LARGEST_LENGTH ? length : Number.POSITIVE_INFINITY,
-  };
-}
-
 /** What `config.json` says that matters here. A folder that a processor was saved to has none. */
 interface LanguageModelFacts {
-  readonly kind: LanguageModelKind;
+  readonly kind: TextType;
   readonly rows: number;
   readonly imageTokenId: number;
 }
@@ -65,7 +34,7 @@ async function readLanguageModelFacts(folder: string): Promise<LanguageModelFact
   return { kind: text.type, rows: text.vocabSize, imageTokenId: config.tokenId('image_token_index', -1) };
 }
 
-async function kindOfTokenizer(folder: string): Promise<LanguageModelKind> {
+async function kindOfTokenizer(folder: string): Promise<TextType> {
   const config: JsonObject = (await readJson(join(folder, 'tokenizer_config.json'))) ?? {};
   const name = String(config.tokenizer_class ?? '');
   if (/^Llama/.test(name)) return 'llama';
@@ -93,10 +62,7 @@ function withoutUnusedRows(entries: readonly GgufEntry[]): GgufEntry[] {
 }
 
 /** The engine reads vocabularies from files only. */
-async function openVocabulary(
-  kind: LanguageModelKind,
-  entries: readonly GgufEntry[],
-): Promise<NativeLanguageVocabulary> {
+async function openVocabulary(kind: TextType, entries: readonly GgufEntry[]): Promise<NativeLanguageVocabulary> {
   const { addon } = loadAddon();
   const folder = await mkdtemp(join(tmpdir(), 'instructblip-vocabulary-'));
   try {
@@ -116,32 +82,23 @@ async function languageTokenizer(
   const tokenizer: TextTokenizer = await read(folder, rows, imageTokenId);
   const entries = rows === MOST_ROWS ? withoutUnusedRows(tokenizer.entries) : tokenizer.entries;
   const vocabulary = await openVocabulary(kind, entries);
-  const config = await readJson(join(folder, 'tokenizer_config.json'));
-  const padsLeft = kind === 'llama' && !String(config?.tokenizer_class).startsWith('PreTrained');
   return {
     codec: languageCodec(vocabulary),
-    ...(await readRowSettings(folder, padsLeft ? 'left' : 'right')),
+    ...(await readLanguageRows(folder, kind)),
     padTokenId: vocabulary.padTokenId,
     front: presentIds(tokenizer.promptBosTokenId),
     behind: presentIds(tokenizer.promptEosTokenId),
-    cleanUpTokenizationSpaces: tokenizer.cleanUpSpaces,
   };
 }
 
 async function qformerTokenizer(folder: string): Promise<TokenizerSource> {
   const vocabulary: QFormerVocabulary = await readQFormerVocabulary(folder, MOST_ROWS);
-  const own = join(folder, 'qformer_tokenizer');
-  const config = new Fields(
-    'qformer_tokenizer/tokenizer_config.json',
-    (await readJson(join(own, 'tokenizer_config.json'))) ?? {},
-  );
   return {
     codec: wordPieceCodec(vocabulary.tokens, { ...vocabulary, unkTokenId: vocabulary.unknownTokenId }),
-    ...(await readRowSettings(own, 'right')),
+    ...(await readQFormerRows(folder)),
     padTokenId: vocabulary.padTokenId,
     front: [vocabulary.clsTokenId],
     behind: [vocabulary.sepTokenId],
-    cleanUpTokenizationSpaces: config.bool('clean_up_tokenization_spaces', true),
   };
 }
 

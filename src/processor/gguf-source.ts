@@ -1,25 +1,40 @@
+import { type RowSettings, rowsOfFile } from '../convert/row-settings.js';
 import { OptionError } from '../errors.js';
 import { findModelFiles, type ModelSource } from '../model/model-files.js';
-import type { NativePair } from '../native/addon.js';
+import type { NativePair, NativePairInfo } from '../native/addon.js';
 import { loadAddon } from '../native/load-addon.js';
 import { nativeCall } from '../native/native-call.js';
 import { type ProcessorSource, presentIds, type TokenizerSource } from './processor-source.js';
 import { languageCodec, wordPieceCodec } from './text-codec.js';
 
-/** What the hub's tokenizers say and GGUF files do not: all cut at the left, LLaMA's pads at the left. */
+/** What the hub's tokenizers say, for files that keep nothing of it: all cut at the left, LLaMA's pads at the left. */
+function hubRows({ languageModel, cleanUpTokenizationSpaces, qformerMaxTokens }: NativePairInfo): {
+  language: RowSettings;
+  qformer: RowSettings;
+} {
+  const paddingSide = languageModel === 'llama' ? 'left' : 'right';
+  const modelMaxLength = MODEL_MAX_LENGTHS[languageModel] ?? Number.POSITIVE_INFINITY;
+  const truncationSide = 'left';
+  return {
+    language: { paddingSide, truncationSide, modelMaxLength, cleanUpTokenizationSpaces },
+    qformer: {
+      paddingSide: 'right',
+      truncationSide,
+      modelMaxLength: qformerMaxTokens,
+      cleanUpTokenizationSpaces: true,
+    },
+  };
+}
 const MODEL_MAX_LENGTHS: Readonly<Record<string, number>> = { llama: 2048, t5: 512 };
 
-function qformerTokenizer({ info, qformerVocabulary }: NativePair): TokenizerSource {
+function qformerTokenizer({ info, qformerVocabulary }: NativePair, rows: RowSettings): TokenizerSource {
   const facts = info.qformerTokenizer;
   return {
     codec: wordPieceCodec(qformerVocabulary, facts),
-    paddingSide: 'right',
-    truncationSide: 'left',
-    modelMaxLength: info.qformerMaxTokens,
+    ...rows,
     padTokenId: facts.padTokenId,
     front: [facts.clsTokenId],
     behind: [facts.sepTokenId],
-    cleanUpTokenizationSpaces: true,
   };
 }
 
@@ -32,7 +47,9 @@ export async function openGgufSource(model: ModelSource): Promise<ProcessorSourc
   const { addon } = loadAddon();
   const pair = nativeCall(() => addon.readPair(visionPath, languageModelPath));
   const vocabulary = nativeCall(() => addon.openVocabulary(languageModelPath));
+  const visionFile = nativeCall(() => addon.readGguf(visionPath));
   const { info } = pair;
+  const rows = rowsOfFile(visionPath, visionFile, hubRows(info));
   return {
     image: {
       doResize: true,
@@ -46,15 +63,12 @@ export async function openGgufSource(model: ModelSource): Promise<ProcessorSourc
     },
     tokenizer: {
       codec: languageCodec(vocabulary),
-      paddingSide: info.languageModel === 'llama' ? 'left' : 'right',
-      truncationSide: 'left',
-      modelMaxLength: MODEL_MAX_LENGTHS[info.languageModel] ?? Number.POSITIVE_INFINITY,
+      ...rows.language,
       padTokenId: vocabulary.padTokenId >= 0 ? vocabulary.padTokenId : info.padTokenId,
       front: presentIds(info.promptBosTokenId),
       behind: presentIds(info.promptEosTokenId),
-      cleanUpTokenizationSpaces: info.cleanUpTokenizationSpaces,
     },
-    qformerTokenizer: qformerTokenizer(pair),
+    qformerTokenizer: qformerTokenizer(pair, rows.qformer),
     saveTokenizers: async () => {
       throw new OptionError(
         'OPTION_UNSUPPORTED',

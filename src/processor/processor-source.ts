@@ -1,23 +1,15 @@
-import type { Side } from './batch-encoding.js';
+import type { RowSettings } from '../convert/row-settings.js';
 import type { ImageDefaults } from './blip-image-processor.js';
 import type { TextCodec } from './text-codec.js';
 
-/** HF's `model_type` of a language model. */
-export type LanguageModelKind = 'llama' | 't5' | 'opt';
-
 /** A tokenizer, as a source of either kind describes it. */
-export interface TokenizerSource {
+export interface TokenizerSource extends RowSettings {
   readonly codec: TextCodec;
-  readonly paddingSide: Side;
-  readonly truncationSide: Side;
-  /** Infinity = unknown. */
-  readonly modelMaxLength: number;
   /** -1 = none, as all ids here. */
   readonly padTokenId: number;
   /** What a text gets in front and behind. */
   readonly front: readonly number[];
   readonly behind: readonly number[];
-  readonly cleanUpTokenizationSpaces: boolean;
 }
 
 /** What a processor is made of. */

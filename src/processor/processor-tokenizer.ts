@@ -1,8 +1,9 @@
+import type { Side } from '../convert/row-settings.js';
 import { OptionError } from '../errors.js';
 import { cleanUpSpaces } from '../generation/clean-up-spaces.js';
 import { shown } from '../generation/validate-options.js';
 import { Tensor } from '../tensor.js';
-import { type EncodedRows, layOutRows, planRows, type RowRules, type Side } from './batch-encoding.js';
+import { type EncodedRows, layOutRows, planRows, type RowRules } from './batch-encoding.js';
 import { checkOptions, checkTexts, TEXT_RULES, type TextOptions } from './processor-options.js';
 import type { TextCodec } from './text-codec.js';
 

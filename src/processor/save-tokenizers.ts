@@ -1,8 +1,8 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readJson } from '../convert/json-fields.js';
+import type { TextType } from '../convert/text-config.js';
 import { createError } from '../errors.js';
-import type { LanguageModelKind } from './processor-source.js';
 
 /** All that transformers 4.34 reads for a tokenizer of ours. */
 const FILES = [
@@ -17,7 +17,7 @@ const FILES = [
 ];
 const CONFIG = 'tokenizer_config.json';
 /** What AutoTokenizer would not find out without config.json. */
-const CLASSES: Readonly<Record<LanguageModelKind, string>> = {
+const CLASSES: Readonly<Record<TextType, string>> = {
   llama: 'LlamaTokenizer',
   t5: 'T5Tokenizer',
   opt: 'GPT2Tokenizer',
@@ -63,7 +63,7 @@ async function saveFolder(from: string, to: string, className: string): Promise<
  * The files of both tokenizers of a checkpoint as they are, with the tokenizers' classes where they were left to config.json.
  * @throws CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID, OUTPUT_WRITE_FAILED
  */
-export async function saveTokenizerFiles(from: string, to: string, kind: LanguageModelKind): Promise<void> {
+export async function saveTokenizerFiles(from: string, to: string, kind: TextType): Promise<void> {
   if (resolve(from) === resolve(to)) return;
   await saveFolder(from, to, CLASSES[kind]);
   await saveFolder(join(from, 'qformer_tokenizer'), join(to, 'qformer_tokenizer'), 'BertTokenizer');

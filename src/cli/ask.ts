@@ -73,6 +73,7 @@ async function answerTo(blip: InstructBlip, image: string, question: string, fla
 const describeTimings = ({ usage, timings }: Answer): string =>
   `${usage.imageTokens} + ${usage.promptTokens} tokens in, ${usage.generatedTokens} out; ` +
   Object.entries(timings)
+    .filter(([name]) => name !== 'cachedImages')
     .map(([stage, ms]) => `${stage} ${Math.round(ms)} ms`)
     .join(', ');
 

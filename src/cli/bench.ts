@@ -35,7 +35,8 @@ interface Run {
 }
 
 function loadOptions({ device, threads, contextSize, parallel }: Flags): LoadOptions {
-  const given = { device, threads, contextSize, maxBatch: parallel };
+  // Every run is to see the picture for the first time.
+  const given = { device, threads, contextSize, maxBatch: parallel, imageCache: 0 };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 

@@ -18,6 +18,8 @@ export interface Timings {
   readonly prefill: number;
   readonly decode: number;
   readonly total: number;
+  /** Not a time: pictures whose features were known already (`imageCache`), so that they took no `vision`. */
+  readonly cachedImages: number;
 }
 
 /** The answer to one question. */
@@ -32,12 +34,18 @@ export interface Answer {
   readonly timings: Timings;
 }
 
-export type Stage = Exclude<keyof Timings, 'total'>;
+export type Stage = Exclude<keyof Timings, 'total' | 'cachedImages'>;
 
 /** Sums the time of each stage of one call. */
 export class StageClock {
   readonly #start = performance.now();
   readonly #spent: Record<Stage, number> = { preprocess: 0, vision: 0, qformer: 0, prefill: 0, decode: 0 };
+
+  #cachedImages = 0;
+
+  countCachedImage(): void {
+    this.#cachedImages += 1;
+  }
 
   async measure<T>(stage: Stage, work: () => Promise<T>): Promise<T> {
     const start = performance.now();
@@ -49,6 +57,6 @@ export class StageClock {
   }
 
   timings(): Timings {
-    return { ...this.#spent, total: performance.now() - this.#start };
+    return { ...this.#spent, total: performance.now() - this.#start, cachedImages: this.#cachedImages };
   }
 }

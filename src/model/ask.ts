@@ -79,14 +79,25 @@ export async function encodeImage(
   return new ImageFeatures(engine.owner, data, [engine.model.info.visionTokens, engine.model.info.visionHiddenSize]);
 }
 
-/** pixels [1,3,S,S] → features [tokens,hidden] */
-export const featuresOf = (
+/** pixels [1,3,S,S] → features [tokens,hidden], not to be changed */
+export function featuresOf(
   engine: Engine,
   pixels: Float32Array,
   clock: StageClock,
   signal: AbortSignal,
-): Promise<Float32Array> =>
-  clock.measure('vision', () => nativeWork(engine.addon, signal, cancel => engine.model.encodeImage(pixels, cancel)));
+): Promise<Float32Array> {
+  const key = engine.images.keyOf(pixels);
+  const known = key && engine.images.get(key);
+  if (known) {
+    clock.countCachedImage();
+    return Promise.resolve(known);
+  }
+  return clock.measure('vision', async () => {
+    const features = await nativeWork(engine.addon, signal, cancel => engine.model.encodeImage(pixels, cancel));
+    if (key) engine.images.add(key, features);
+    return features;
+  });
+}
 
 /** features, instruction → soft tokens [imageTokens,hidden] */
 export const softTokensOf = (

@@ -1,7 +1,7 @@
 import { type GenerateArguments, type GenerateOutput, generateBatch } from './generate-batch.js';
 import { loadParts } from './load.js';
 import type { LoadOptions } from './load-options.js';
-import { LoadedModel } from './loaded-model.js';
+import { LoadedModel, type ModelLimits } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
 
@@ -20,8 +20,8 @@ export class InstructBlipForConditionalGeneration {
   readonly #model: LoadedModel;
 
   /** @internal Use `fromPretrained`. */
-  constructor(parts: ModelParts, sequences: number, release: () => void = () => {}) {
-    this.#model = new LoadedModel(parts, sequences, release);
+  constructor(parts: ModelParts, limits: ModelLimits) {
+    this.#model = new LoadedModel(parts, limits);
   }
 
   /**
@@ -32,8 +32,8 @@ export class InstructBlipForConditionalGeneration {
     source: ModelSource,
     options: LoadOptions = {},
   ): Promise<InstructBlipForConditionalGeneration> {
-    const { parts, sequences, release } = await loadParts(source, options);
-    return new InstructBlipForConditionalGeneration(parts, sequences, release);
+    const { parts, limits } = await loadParts(source, options);
+    return new InstructBlipForConditionalGeneration(parts, limits);
   }
 
   /**

@@ -68,7 +68,10 @@ function settingsOf(engine: Engine, given: GenerateArguments): GenerationSetting
   const { numReturnSequences = 1, ...named } = given;
   const options = validateGenerateOptions(named, [...INPUT_NAMES, 'signal']);
   if (options.stopStrings !== undefined)
-    throw new OptionError('OPTION_UNSUPPORTED', 'stopStrings need text, but generate makes ids: use ask, or leave it out');
+    throw new OptionError(
+      'OPTION_UNSUPPORTED',
+      'stopStrings need text, but generate makes ids: use ask, or leave it out',
+    );
   const noLength = options.maxLength === undefined && options.maxNewTokens === undefined;
   // As in HF, sampling has to be asked for.
   const asked = {

@@ -6,7 +6,7 @@ import type { ImageFeatures } from './image-features.js';
 import { linkSignals } from './linked-signal.js';
 import { loadParts } from './load.js';
 import type { LoadOptions } from './load-options.js';
-import { LoadedModel } from './loaded-model.js';
+import { LoadedModel, type ModelLimits } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
 
@@ -40,8 +40,8 @@ export class InstructBlip {
   readonly #model: LoadedModel;
 
   /** @internal Use `InstructBlip.load`. */
-  constructor(parts: ModelParts, sequences: number, release: () => void = () => {}) {
-    this.#model = new LoadedModel(parts, sequences, release);
+  constructor(parts: ModelParts, limits: ModelLimits) {
+    this.#model = new LoadedModel(parts, limits);
   }
 
   /**
@@ -50,8 +50,8 @@ export class InstructBlip {
    * the signal's reason when it aborts
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<InstructBlip> {
-    const { parts, sequences, release } = await loadParts(source, options);
-    return new InstructBlip(parts, sequences, release);
+    const { parts, limits } = await loadParts(source, options);
+    return new InstructBlip(parts, limits);
   }
 
   /** Facts of the loaded model. */

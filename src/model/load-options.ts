@@ -32,6 +32,11 @@ export interface LoadOptions {
   maxBatch?: number;
   /** Element type of the KV cache: 'f32', 'f16' or 'q8_0'. 'auto' (default) = 'f16', but 'f32' for T5, whose values can be too large for F16. */
   kvCacheType?: KvCacheType;
+  /**
+   * Bytes that the vision encoder's results may take for pictures that were asked about (1.4 MB each for ViT-g): another question on the same picture then
+   * starts with the Q-Former. Pictures are told apart by their pixels. 0 = off. Default 256 MiB.
+   */
+  imageCache?: number;
   /** Aborts loading; `load` rejects with its reason. */
   signal?: AbortSignal;
   /** Told often how far loading is; not waited for. A throw ends the loading, and `load` rejects with it. */
@@ -54,6 +59,7 @@ const LOAD_RULES: Readonly<Record<keyof LoadOptions, OptionRule>> = {
   contextSize: integer(0, 2 ** 24),
   maxBatch: integer(1, 64),
   kvCacheType: { expected: "'auto', 'f32', 'f16' or 'q8_0'", allows: value => KV_CACHE_TYPES.includes(value) },
+  imageCache: integer(0, Number.MAX_SAFE_INTEGER),
   signal: signalRule,
   onProgress: aFunction,
   onLog: aFunction,
@@ -61,6 +67,9 @@ const LOAD_RULES: Readonly<Record<keyof LoadOptions, OptionRule>> = {
 
 /** @throws OPTION_INVALID, OPTION_UNKNOWN */
 export const validateLoadOptions = (options: LoadOptions): LoadOptions => checkNamed(options, LOAD_RULES);
+
+/** Bytes. */
+export const imageCacheOf = ({ imageCache = 256 * 2 ** 20 }: LoadOptions): number => imageCache;
 
 /** Fills in the defaults. */
 export const nativeLoadOptions = (

@@ -7,16 +7,14 @@ import { QFormerTokenizer } from '../processor/qformer-tokenizer.js';
 import { tokenizerOf } from '../processor/tokenizer-of-model.js';
 import { listenToEngineLog } from './engine-log.js';
 import { linkSignals } from './linked-signal.js';
-import { type LoadOptions, nativeLoadOptions, validateLoadOptions } from './load-options.js';
+import { imageCacheOf, type LoadOptions, nativeLoadOptions, validateLoadOptions } from './load-options.js';
+import type { ModelLimits } from './loaded-model.js';
 import { findModelFiles, type ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
 
 export interface LoadedParts {
   readonly parts: ModelParts;
-  /** Sequences that may grow at the same time. */
-  readonly sequences: number;
-  /** To be called when the model is gone. */
-  readonly release: () => void;
+  readonly limits: ModelLimits;
 }
 
 /** Validates, finds the files, opens the engine, loads the weights, and puts the parts together. */
@@ -31,7 +29,8 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   const owned: Owned = {};
   try {
     const model = await loadModel(addon, native, valid, owned);
-    return { parts: composeParts(addon, model), sequences: native.maxSequences, release: stopListening };
+    const limits = { sequences: native.maxSequences, imageCache: imageCacheOf(valid), release: stopListening };
+    return { parts: composeParts(addon, model), limits };
   } catch (error) {
     // Aborted at the last moment, or its facts make no sense: gigabytes must not wait for the garbage collector.
     await owned.model?.dispose();

@@ -1,15 +1,26 @@
 import { setMaxListeners } from 'node:events';
 import { createError, DisposedError } from '../errors.js';
 import { AdmissionQueue } from './admission-queue.js';
+import { ImageCache } from './image-cache.js';
 import type { ModelParts } from './model-parts.js';
 
 /** What all calls of one model share. */
 export interface Engine extends ModelParts {
   readonly queue: AdmissionQueue;
+  readonly images: ImageCache;
   /** Aborts when the model is disposed. */
   readonly lifetime: AbortSignal;
   /** Whose image features these are. */
   readonly owner: object;
+}
+
+export interface ModelLimits {
+  /** Sequences that may grow at the same time. */
+  readonly sequences: number;
+  /** Bytes of pictures' features that are kept. Default 0. */
+  readonly imageCache?: number;
+  /** Called when the model is gone. */
+  readonly release?: () => void;
 }
 
 /** A model in memory: its engine, the calls that are running, its end. */
@@ -20,13 +31,14 @@ export class LoadedModel {
   readonly #release: () => void;
   #disposed: Promise<void> | undefined;
 
-  constructor(parts: ModelParts, sequences: number, release: () => void) {
+  constructor(parts: ModelParts, { sequences, imageCache = 0, release = () => {} }: ModelLimits) {
     this.#release = release;
     // Every running call listens; any number may run.
     setMaxListeners(0, this.#lifetime.signal);
     this.engine = {
       ...parts,
       queue: new AdmissionQueue(parts.model.info.contextSize, sequences),
+      images: new ImageCache(imageCache),
       lifetime: this.#lifetime.signal,
       owner: this,
     };

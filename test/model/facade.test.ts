@@ -10,9 +10,9 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map(blip => blip.dispose()));
 });
 
-function scripted(script: Script = {}, sequences = 4) {
+function scripted(script: Script = {}, sequences = 4, imageCache = 0) {
   const model = new ScriptedModel(script);
-  const blip = new InstructBlip(model.parts(), sequences);
+  const blip = new InstructBlip(model.parts(), { sequences, imageCache });
   open.push(blip);
   return { model, blip };
 }
@@ -35,7 +35,15 @@ describe('ask', () => {
       finishReason: 'stop',
       usage: { imageTokens: 2, promptTokens: 4, generatedTokens: 7 },
     });
-    expect(Object.keys(answer.timings)).toEqual(['preprocess', 'vision', 'qformer', 'prefill', 'decode', 'total']);
+    expect(Object.keys(answer.timings)).toEqual([
+      'preprocess',
+      'vision',
+      'qformer',
+      'prefill',
+      'decode',
+      'total',
+      'cachedImages',
+    ]);
     expect(answer.timings.total).toBeGreaterThan(answer.timings.decode);
     expect(model.work.slice(0, 4)).toEqual(['preprocess', 'vision', 'qformer:101,104,109,63,102', 'prefill']);
     expect(model.openSessions).toBe(0);
@@ -90,6 +98,23 @@ describe('ask', () => {
       'prefill',
     ]);
     expect(model.mostCells).toBe(6 + 4 + 8);
+  });
+
+  it('knows pictures that it has seen, as far as the cache holds them', async () => {
+    // Features of a scripted picture are one float32.
+    const { blip, model } = scripted({}, 4, 2 * 4);
+    const visions = () => model.work.filter(name => name === 'vision').length;
+    const cachedIn = async (...pictures: number[]) =>
+      (await blip.ask(pictures.map(picture), 'q', { maxNewTokens: 2 })).timings.cachedImages;
+    expect([await cachedIn(1), await cachedIn(1), visions()]).toEqual([0, 1, 1]);
+    expect([await cachedIn(2, 1, 2), visions()]).toEqual([2, 2]);
+    // The third drives out the one used longest ago.
+    expect([await cachedIn(3), await cachedIn(2), await cachedIn(1), visions()]).toEqual([0, 1, 0, 4]);
+    const features = await blip.encodeImage(picture(1));
+    expect([visions(), features.shape]).toEqual([4, [1, 1]]);
+    const off = scripted();
+    await off.blip.ask(picture(1), 'q');
+    expect((await off.blip.ask(picture(1), 'q')).timings).toMatchObject({ cachedImages: 0 });
   });
 
   it('searches with beams: one session of as many sequences, one prefill, the same text in pieces', async () => {

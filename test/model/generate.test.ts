@@ -5,7 +5,7 @@ import { idsOf, type Script, ScriptedModel } from './support/scripted-model.js';
 
 function scripted(script: Script = {}, sequences = 4) {
   const scriptedModel = new ScriptedModel(script);
-  return { model: new InstructBlipForConditionalGeneration(scriptedModel.parts(), sequences), scriptedModel };
+  return { model: new InstructBlipForConditionalGeneration(scriptedModel.parts(), { sequences }), scriptedModel };
 }
 
 const failure = (code: string, message: RegExp) =>

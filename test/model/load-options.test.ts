@@ -15,8 +15,8 @@ describe('load options', () => {
       gpuLayers: -1,
       threads: 0,
       contextSize: 0,
-      maxSequences: 4,
-      kvCacheType: 'f16',
+      maxSequences: 16,
+      kvCacheType: 'auto',
     });
   });
 
@@ -45,6 +45,9 @@ describe('load options', () => {
     [{ threads: 1.5 }],
     [{ contextSize: -1 }],
     [{ maxBatch: 65 }],
+    [{ imageCache: -1 }],
+    [{ imageCache: 1.5 }],
+    [{ imageCache: '1' }],
     [{ maxBatch: 0 }],
     [{ kvCacheType: 'q4_0' }],
     [{ signal: {} }],

@@ -34,7 +34,7 @@ beforeEach(() => {
   process.stdout.removeAllListeners('error');
   model = new ScriptedModel({ answer: () => 'yes', delay: DELAY });
   const parts = { ...model.parts(), prepareImage: async () => Float32Array.of(7) };
-  load.mockReset().mockImplementation(async () => new InstructBlip(parts, 4));
+  load.mockReset().mockImplementation(async () => new InstructBlip(parts, { sequences: 4 }));
 });
 
 describe('bench', () => {

@@ -22,7 +22,7 @@ function script(given: Script) {
   model = new ScriptedModel(given);
   // The command line gives paths; the scripted processor wants a number.
   const parts = { ...model.parts(), prepareImage: async () => Float32Array.of(7) };
-  library.load.mockImplementation(async () => new InstructBlip(parts, 2));
+  library.load.mockImplementation(async () => new InstructBlip(parts, { sequences: 2 }));
 }
 
 /** Runs with both outputs caught. */

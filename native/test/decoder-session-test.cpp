@@ -304,6 +304,18 @@ void test_positions(Compute& compute) {
     CHECK(error_of(logits, loaded.logits({{}, {5}, {7, 8}})) < 1e-5);
 }
 
+// An encoder's scores grow with the square of the prompt: refused before the system promises memory it does not have.
+void test_score_memory(Compute& compute) {
+    tiny_t5::Shape shape{};
+    shape.heads = 256;
+    shape.d_kv = 1;
+    const Loaded loaded(tiny_t5::make(shape, 3).file, compute, options_of({}, 200010));
+    const auto session = loaded.model->create_session(200010, 1);
+    std::vector<float> logits;
+    CHECK_ERROR("OUT_OF_MEMORY", "a prompt of 200000 tokens takes",
+                session->prefill({{}, std::vector<int32_t>(200000, 5), {0}}, never, logits));
+}
+
 void test_options(const Kind& kind, Compute& compute) {
     for (const LanguageModelOptions& options : {options_of({}, -1, 1), options_of({}, 10, 0), options_of({}, 10, 65)}) {
         CHECK_ERROR("OPTION_INVALID", "1..64", Loaded(kind.file, compute, options));
@@ -331,5 +343,6 @@ int main() {
         test_options(kind, compute);
     }
     test_positions(compute);
+    test_score_memory(compute);
     return check::report();
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createError } from '../errors.js';
 import { type ImageSettings, readImageSettings } from './image-settings.js';
 import { checkActivation, checkHeads, Fields, readJson } from './json-fields.js';
-import { MOST_LAYERS, type TextConfig } from './text-config.js';
+import { MOST_OWN_LAYERS, type TextConfig } from './text-config.js';
 import { readTextConfig } from './text-models.js';
 
 /** HF `InstructBlipVisionConfig`. */
@@ -73,11 +73,11 @@ function readVision(fields: Fields): VisionConfig {
   const config = {
     hiddenSize: fields.count('hidden_size', 1408),
     intermediateSize: fields.count('intermediate_size', 6144),
-    layers: fields.count('num_hidden_layers', 39, MOST_LAYERS),
+    layers: fields.count('num_hidden_layers', 39, MOST_OWN_LAYERS),
     heads: fields.count('num_attention_heads', 16),
     imageSize: fields.count('image_size', 224),
     patchSize: fields.count('patch_size', 14),
-    layerNormEps: fields.positive('layer_norm_eps', 1e-6),
+    layerNormEps: fields.epsilon('layer_norm_eps', 1e-6),
     qkvBias: fields.bool('qkv_bias', true),
   };
   checkHeads(fields, config.hiddenSize, config.heads);
@@ -91,12 +91,12 @@ function readQFormer(fields: Fields): QFormerConfig {
   const config = {
     vocabSize: fields.count('vocab_size', 30522),
     hiddenSize: fields.count('hidden_size', 768),
-    layers: fields.count('num_hidden_layers', 12, MOST_LAYERS),
+    layers: fields.count('num_hidden_layers', 12, MOST_OWN_LAYERS),
     heads: fields.count('num_attention_heads', 12),
     intermediateSize: fields.count('intermediate_size', 3072),
     maxPositions: fields.count('max_position_embeddings', 512),
-    layerNormEps: fields.positive('layer_norm_eps', 1e-12),
-    crossAttentionFrequency: fields.count('cross_attention_frequency', 2),
+    layerNormEps: fields.epsilon('layer_norm_eps', 1e-12),
+    crossAttentionFrequency: fields.count('cross_attention_frequency', 2, MOST_OWN_LAYERS),
   };
   checkHeads(fields, config.hiddenSize, config.heads);
   return config;

@@ -90,6 +90,9 @@ export async function readImageSettings(folder: string, imageSize: number): Prom
       throw createError('CHECKPOINT_UNSUPPORTED', `${fields.where}: ${name} false is not supported`);
   }
   const { height, width, mean, std, rescaleFactor, resample } = readConfig(fields);
+  // As F32: a pixel must stay a number.
+  if (!std.every(value => Math.fround(value) > 0 && Number.isFinite(Math.fround((255 * rescaleFactor) / value))))
+    fields.fail('image_std', `three positive numbers that rescale_factor (${rescaleFactor}) can be divided by`);
   if (height !== imageSize || width !== imageSize) {
     throw createError(
       'CHECKPOINT_INVALID',

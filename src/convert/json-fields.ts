@@ -71,6 +71,14 @@ export class Fields {
     return value;
   }
 
+  /** Of a norm: as an F32, as the file has it. */
+  epsilon(name: string, fallback: number): number {
+    const value = this.get(name) ?? fallback;
+    if (typeof value !== 'number' || !(Math.fround(value) > 0 && value <= 1))
+      this.fail(name, 'a number above 0 (as F32), at most 1');
+    return value;
+  }
+
   bool(name: string, fallback: boolean): boolean {
     const value = this.get(name) ?? fallback;
     if (typeof value !== 'boolean') this.fail(name, 'true or false');

@@ -51,7 +51,7 @@ export function readLlamaConfig(fields: Fields): LlamaConfig {
     kvHeads,
     headDim,
     maxPositions: fields.count('max_position_embeddings', 2048),
-    rmsNormEps: fields.positive('rms_norm_eps', 1e-6),
+    rmsNormEps: fields.epsilon('rms_norm_eps', 1e-6),
     ropeTheta: fields.positive('rope_theta', 10000),
     ropeFactor: readRopeFactor(fields),
     tied: fields.bool('tie_word_embeddings', false),

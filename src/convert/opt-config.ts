@@ -1,6 +1,6 @@
 import { createError } from '../errors.js';
 import { checkHeads, type Fields } from './json-fields.js';
-import { type Activation, activationOf, type CommonTextConfig, MOST_LAYERS } from './text-config.js';
+import { type Activation, activationOf, type CommonTextConfig, MOST_OWN_LAYERS } from './text-config.js';
 
 /** HF `OPTConfig`. */
 export interface OptConfig extends CommonTextConfig {
@@ -38,7 +38,7 @@ export function readOptConfig(fields: Fields): OptConfig {
     vocabSize: fields.count('vocab_size', 50272),
     hiddenSize,
     intermediateSize: fields.count('ffn_dim', 3072),
-    layers: fields.count('num_hidden_layers', 12, MOST_LAYERS),
+    layers: fields.count('num_hidden_layers', 12, MOST_OWN_LAYERS),
     heads,
     maxPositions: fields.count('max_position_embeddings', 2048),
     normBefore,

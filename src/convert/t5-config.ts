@@ -1,6 +1,12 @@
 import { createError } from '../errors.js';
 import type { Fields } from './json-fields.js';
-import { type Activation, activationOf, type CommonTextConfig, MOST_LAYERS } from './text-config.js';
+import {
+  type Activation,
+  activationOf,
+  type CommonTextConfig,
+  MOST_OWN_LAYERS,
+  MOST_POSITIONS,
+} from './text-config.js';
 
 /** HF `T5Config`; `layers` are the encoder's. Heads times head size need not be the hidden size. */
 export interface T5Config extends CommonTextConfig {
@@ -34,7 +40,7 @@ function readFeedForward(fields: Fields): { gated: boolean; activation: Activati
 function readRelativePositions(fields: Fields): { buckets: number; maxDistance: number } {
   const buckets = fields.count('relative_attention_num_buckets', 32);
   if (buckets < 4) fields.fail('relative_attention_num_buckets', 'at least 4');
-  const maxDistance = fields.count('relative_attention_max_distance', 128);
+  const maxDistance = fields.count('relative_attention_max_distance', 128, MOST_POSITIONS);
   if (maxDistance <= Math.floor(buckets / 2))
     fields.fail('relative_attention_max_distance', `above half of relative_attention_num_buckets (${buckets})`);
   return { buckets, maxDistance };
@@ -55,7 +61,7 @@ function readDecoderStart(fields: Fields, bosTokenId: number): number {
 export function readT5Config(fields: Fields): T5Config {
   // T5Config's attribute_map: the general names are accepted, and win.
   const name = (general: string, own: string) => (fields.has(general) ? general : own);
-  const layers = fields.count('num_layers', 6, MOST_LAYERS);
+  const layers = fields.count('num_layers', 6, MOST_OWN_LAYERS);
   const vocabSize = fields.count('vocab_size', 32128);
   const bosTokenId = fields.tokenId('bos_token_id', -1);
   const decoderStartTokenId = readDecoderStart(fields, bosTokenId);
@@ -65,12 +71,12 @@ export function readT5Config(fields: Fields): T5Config {
     vocabSize,
     hiddenSize: fields.count(name('hidden_size', 'd_model'), 512),
     intermediateSize: fields.count('d_ff', 2048),
-    layers: fields.count('num_hidden_layers', layers, MOST_LAYERS),
-    decoderLayers: fields.count('num_decoder_layers', layers, MOST_LAYERS),
+    layers: fields.count('num_hidden_layers', layers, MOST_OWN_LAYERS),
+    decoderLayers: fields.count('num_decoder_layers', layers, MOST_OWN_LAYERS),
     heads: fields.count(name('num_attention_heads', 'num_heads'), 8),
     headDim: fields.count('d_kv', 64),
     positions: fields.count('n_positions', 512),
-    layerNormEps: fields.positive('layer_norm_epsilon', 1e-6),
+    layerNormEps: fields.epsilon('layer_norm_epsilon', 1e-6),
     ...readRelativePositions(fields),
     ...readFeedForward(fields),
     tied: fields.bool('tie_word_embeddings', true),

@@ -27,6 +27,9 @@ export interface CommonTextConfig {
 
 /** What llama.cpp can run; far above any model. Without a bound, a damaged number would ask for billions of tensors. */
 export const MOST_LAYERS = 512;
+/** What the own graphs run: `limits` of native/core/config-limits.h. */
+export const MOST_OWN_LAYERS = 256;
+export const MOST_POSITIONS = 2 ** 20;
 
 /** The activations that the graphs have, by HF's names. gelu_new, gelu_fast, … are one function, the tanh approximation, and differ in rounding only. */
 const ACTIVATIONS = {

@@ -59,7 +59,11 @@ function text(
     bool('instructblip.text.clean_up_tokenization_spaces', tokenizer.cleanUpSpaces),
     i32('instructblip.text.bos_token_id', config.bosTokenId),
     i32('instructblip.text.pad_token_id', config.padTokenId),
-    i32s('instructblip.text.eos_token_ids', config.eosTokenIds),
+    // A token that the model cannot give never ends an answer, nor does it in HF.
+    i32s(
+      'instructblip.text.eos_token_ids',
+      config.eosTokenIds.filter(id => id < config.vocabSize),
+    ),
     i32('instructblip.image_token_id', imageTokenId),
   ];
 }

@@ -117,11 +117,24 @@ const KINDS: Case[] = [
       ['num_key_value_heads', 3, /num_key_value_heads.*divisor/],
       ['hidden_size', '64', /hidden_size is "64"/],
       ['rms_norm_eps', -1, /rms_norm_eps/],
+      ['rms_norm_eps', 1.5, /rms_norm_eps.*at most 1/],
       ['eos_token_id', ['x'], /eos_token_id/],
     ] as const
   ).map(([name, value, message]) => ({
     what: `text_config.${name} ${JSON.stringify(value)}`,
     prepare: patchConfig(c => Object.assign(c.text_config!, { [name]: value })),
+    code: 'CHECKPOINT_INVALID',
+    message,
+  })),
+  ...(
+    [
+      ['vision_config', 'layer_norm_eps', 2, /vision_config: layer_norm_eps.*at most 1/],
+      ['qformer_config', 'layer_norm_eps', 1e-46, /qformer_config: layer_norm_eps.*above 0/],
+      ['qformer_config', 'cross_attention_frequency', 257, /cross_attention_frequency.*256/],
+    ] as const
+  ).map(([part, name, value, message]) => ({
+    what: `${part}.${name} ${value}, which the core does not run`,
+    prepare: patchConfig(c => Object.assign(c[part]!, { [name]: value })),
     code: 'CHECKPOINT_INVALID',
     message,
   })),
@@ -143,6 +156,12 @@ const KINDS: Case[] = [
     code: 'CHECKPOINT_INVALID',
     message: /image_mean/,
   },
+  ...[{ image_std: [1e-46, 1, 1] }, { image_std: [1, 1e-40, 1] }, { rescale_factor: 1e308 }].map(change => ({
+    what: `pixels that F32 cannot hold: ${JSON.stringify(change)}`,
+    prepare: (f: string) => patchJson(f, 'preprocessor_config.json', c => Object.assign(c, change)),
+    code: 'CHECKPOINT_INVALID',
+    message: /image_std/,
+  })),
   {
     what: "pictures of a size that the encoder does not take (HF's default)",
     prepare: f => patchJson(f, 'preprocessor_config.json', c => delete c.size),

@@ -187,6 +187,11 @@ describe('convert of an OPT checkpoint', () => {
     expect([...(vision.metadata.get('instructblip.text.eos_token_ids') as number[])]).toEqual([]);
   });
 
+  it.each([TINY_T5, TINY_OPT])('leaves out end tokens beyond the vocabulary (%#)', async sizes => {
+    const { vision } = await converted(makeTextCheckpoint(sizes, { text: { eos_token_id: [3, 2 ** 31 - 1] } }));
+    expect([...(vision.metadata.get('instructblip.text.eos_token_ids') as number[])]).toEqual([3]);
+  });
+
   it('has no final norm with norms behind the sums, no biases and a head of its own where the config says so', async () => {
     const sizes = { ...TINY_OPT, normBefore: false, bias: false, tied: false };
     const { language } = await converted(makeTextCheckpoint(sizes));

@@ -17,6 +17,7 @@ export { InstructBlipVisionConfig, type InstructBlipVisionConfigInit } from './c
 export type { ConversionOptions, ConversionProgress } from './convert/conversion-options.js';
 export { type ConvertOptions, type ConvertResult, convert } from './convert/convert.js';
 export { type QuantizeOptions, quantize } from './convert/quantize.js';
+export type { Side } from './convert/row-settings.js';
 export {
   ConfigError,
   ContextLengthError,

@@ -22,6 +22,8 @@ export type TokenIdBatch = readonly (readonly number[] | Int32Array)[] | Tensor<
 
 const boolean = { expected: 'true or false', allows: (value: unknown) => typeof value === 'boolean' };
 const DECODE_RULES = { skipSpecialTokens: boolean, cleanUpTokenizationSpaces: boolean };
+/** Of int32, as they are in tensors. */
+const LARGEST_ID = 0x7fffffff;
 const ENCODE_RULES = { addSpecialTokens: boolean };
 
 /** One of a processor's two tokenizers. Text in the shape of special tokens becomes those tokens, as in HF. */
@@ -58,7 +60,7 @@ export class ProcessorTokenizer {
     return this.#rules.padTokenId < 0 ? null : this.#rules.padTokenId;
   }
 
-  /** Ids are below this. */
+  /** Tokens have ids below this; a model may have more rows. */
   get vocabularySize(): number {
     return this.#codec.vocabularySize;
   }
@@ -97,7 +99,7 @@ export class ProcessorTokenizer {
   }
 
   /**
-   * Text of ids. Ids below `vocabularySize` that have no token are left out, as in HF.
+   * Text of ids. Ids that have no token are left out, as in HF.
    * @throws OPTION_INVALID, OPTION_UNKNOWN
    */
   decode(ids: TokenIds, options: DecodeOptions = {}): string {
@@ -120,17 +122,15 @@ export class ProcessorTokenizer {
     return cleanUpTokenizationSpaces ? cleanUpSpaces(text) : text;
   }
 
+  /** Those that may have a token. */
   #checkIds(name: string, ids: ArrayLike<unknown> | undefined): number[] {
     if (ids === undefined)
       throw new OptionError('OPTION_INVALID', `${name} must be token ids: an array, an Int32Array or a tensor`);
-    const size = this.vocabularySize;
-    return Array.from(ids, id => {
-      if (Number.isInteger(id) && Number(id) >= 0 && Number(id) < size) return id as number;
-      throw new OptionError(
-        'OPTION_INVALID',
-        `${name} must be whole numbers from 0 to ${size - 1}, but one is ${shown(id)}`,
-      );
+    const found = Array.from(ids, id => {
+      if (Number.isInteger(id) && Number(id) >= 0 && Number(id) <= LARGEST_ID) return id as number;
+      throw new OptionError('OPTION_INVALID', `${name} must be whole numbers from 0, but one is ${shown(id)}`);
     });
+    return found.filter(id => id < this.vocabularySize);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   InstructBlip,
   InstructBlipConfig,
   type InstructBlipError,
+  InstructBlipProcessor,
   InstructBlipQFormerConfig,
   InstructBlipVisionConfig,
   type inspectModel,
@@ -16,7 +17,10 @@ import {
   type LoadOptions,
   OPTConfig,
   OptionError,
+  type ProcessOptions,
+  type Side,
   T5Config,
+  Tensor,
   type TextConfig,
 } from 'instructblip';
 
@@ -115,4 +119,50 @@ export function forbiddenConfigs(config: InstructBlipConfig): void {
   new InstructBlipConfig({ textConfig: { modelType: 'gpt2' } });
   // @ts-expect-error no such field
   config.with({ queryTokens: 5 });
+}
+
+export async function allowedProcessing(signal: AbortSignal): Promise<void> {
+  const processor = await InstructBlipProcessor.fromPretrained('folder');
+  const both = await processor.process({ images: 'photo.jpg', text: ['q'], padding: true, truncation: 'only_first' });
+  holds<Equal<typeof both.pixelValues, Tensor<Float32Array>>>();
+  holds<Equal<typeof both.inputIds, Tensor<Int32Array>>>();
+  const text = await processor.process({ text: 'q', maxLength: 5, padToMultipleOf: 8, addSpecialTokens: false });
+  holds<Equal<typeof text.qformerAttentionMask, Tensor<Int32Array>>>();
+  const { pixelValues } = await processor.process({
+    images: [new Uint8Array(3)],
+    size: { height: 1, width: 2 },
+    signal,
+  });
+  holds<Equal<typeof pixelValues.data, Float32Array>>();
+  const either: ProcessOptions = { images: 'x' };
+  const unknown = await processor.process(either);
+  holds<Equal<typeof unknown.inputIds, Tensor<Int32Array> | undefined>>();
+  const texts = processor.batchDecode(both.inputIds, { skipSpecialTokens: true });
+  holds<Equal<typeof texts, string[]>>();
+  processor.decode([1, 2], { cleanUpTokenizationSpaces: false }).trim();
+  const side: Side = processor.tokenizer.paddingSide;
+  await processor.imageProcessor.preprocess('x', { imageMean: [0, 0, 0], imageStd: 1, resample: 'bicubic' });
+  await processor.savePretrained('folder');
+  console.log(side, new Tensor(new Int32Array(2), [1, 2]).tolist());
+}
+
+export async function forbiddenProcessing(processor: InstructBlipProcessor, tensor: Tensor): Promise<void> {
+  // @ts-expect-error pixels are not there without images
+  (await processor.process({ text: 'q' })).pixelValues;
+  // @ts-expect-error ids are not there without text
+  (await processor.process({ images: 'x' })).inputIds;
+  // @ts-expect-error no such option
+  await processor.process({ text: 'q', max_length: 5 });
+  // @ts-expect-error no such way to pad
+  await processor.process({ text: 'q', padding: 'left' });
+  // @ts-expect-error bicubic only
+  await processor.imageProcessor.preprocess('x', { resample: 'lanczos' });
+  // @ts-expect-error pixels are no ids
+  processor.decode(new Float32Array(1));
+  // @ts-expect-error no such numbers
+  new Tensor(new Float64Array(1), [1]);
+  // @ts-expect-error shapes never change
+  tensor.dims = [1];
+  // @ts-expect-error comes from fromPretrained
+  new InstructBlipProcessor();
 }

@@ -5,10 +5,13 @@ export type PromptPart = string | number;
 export class AddedTokens {
   readonly #ids: ReadonlyMap<string, number>;
   readonly #pattern: RegExp | undefined;
+  /** Length of the longest in UTF-16 units; 0 = there are none. */
+  readonly longest: number;
 
   constructor(tokens: Iterable<readonly [text: string, id: number]>) {
     this.#ids = new Map(tokens);
     const texts = [...this.#ids.keys()].filter(text => text !== '').sort((a, b) => b.length - a.length);
+    this.longest = texts[0]?.length ?? 0;
     this.#pattern = texts.length > 0 ? new RegExp(texts.map(escapeRegExp).join('|'), 'g') : undefined;
   }
 

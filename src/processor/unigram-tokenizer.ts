@@ -15,6 +15,10 @@ export interface PromptAffixes {
 
 /** SentencePiece's space. */
 const SPACE = '\u2581';
+/** Characters that are tokenized to see whether a text is hopelessly long. */
+const SAMPLE = 1 << 16;
+/** Most tokens of one UTF-16 unit: bytes. */
+const BYTES_OF_CHARACTER = 3;
 const NO_TEXT: TokenText = { bytes: new Uint8Array(), isByte: false };
 const encoder = new TextEncoder();
 
@@ -68,9 +72,16 @@ export class UnigramTokenizer implements LanguageTokenizer {
     return dropsSpace ? { ...token, atStart: encoder.encode(text.replaceAll(SPACE, '')) } : token;
   }
 
-  /** None: spaces join, control characters vanish, and unknown ones become one token. */
-  leastTokens(): number {
-    return 0;
+  /**
+   * Of short texts none: spaces join, control characters vanish, and unknown ones become one token. But no piece reaches over a space, so that a long text
+   * begins with the tokens of its beginning, apart from what an added token or a space at the cut can change.
+   */
+  leastTokens(text: string): number {
+    const end = text.length > SAMPLE ? text.lastIndexOf(' ', SAMPLE) : 0;
+    if (end <= 0) return 0;
+    const start = text.slice(0, end);
+    const found = Math.min(this.encode(start).length, this.encode(start, { parseSpecial: true }).length);
+    return Math.max(0, found - BYTES_OF_CHARACTER * (this.#addedOrSpecial.longest + 8));
   }
 
   #encodeText(text: string, withSpecial: boolean, ids: number[]): void {

@@ -88,6 +88,18 @@ describe('T5 tokenizer', () => {
     expect([...T5.encode(text, { parseSpecial: true })]).toEqual([3, 9, 1, 3, 115, 3, 32099, 32100, 1]);
   });
 
+  it('never says more than there are as the least number of tokens, and enough to refuse a book', () => {
+    const spaced = TEXTS.join(' ').slice(0, 80_000);
+    const special = 'a </s> <extra_id_0>b '.repeat(6000);
+    for (const text of ['', 'a'.repeat(1e5), ' '.repeat(1e5), 'a  \u0301'.repeat(3e4), special, spaced]) {
+      const least = T5.leastTokens(text);
+      for (const parseSpecial of [false, true])
+        expect(least).toBeLessThanOrEqual(T5.encode(text, { parseSpecial }).length);
+    }
+    expect(T5.leastTokens('word '.repeat(1e6))).toBeGreaterThan(4096);
+    expect(T5.leastTokens(spaced)).toBeGreaterThan(4096);
+  });
+
   it('reads surrogates without a partner as U+FFFD', () => {
     expect([...T5.encode('a\ud800b\udc00')]).toEqual([...T5.encode('a\ufffdb\ufffd')]);
   });

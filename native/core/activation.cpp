@@ -48,4 +48,9 @@ ggml_tensor* activate(Graph& graph, ggml_tensor* x, Activation activation) {
     }
 }
 
+ggml_tensor* activate_gated(Graph& graph, ggml_tensor* gate, ggml_tensor* x, Activation activation) {
+    if (activation == Activation::gelu) return ggml_geglu_erf_split(graph.context(), gate, x);
+    return ggml_mul(graph.context(), activate(graph, gate, activation), x);
+}
+
 }  // namespace instructblip

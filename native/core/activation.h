@@ -23,4 +23,7 @@ Activation read_activation(const GgufFile& file, const std::string& key);
 
 ggml_tensor* activate(Graph& graph, ggml_tensor* x, Activation activation);
 
+// activation(gate) · x
+ggml_tensor* activate_gated(Graph& graph, ggml_tensor* gate, ggml_tensor* x, Activation activation);
+
 }  // namespace instructblip

@@ -3,6 +3,28 @@
 #include <cmath>
 
 namespace instructblip {
+namespace {
+
+// Whether products with weights of this type keep values of x beyond F16's range. Those with K-quants do on the CPU,
+// where x becomes Q8_K with scales in F32; GPUs have other kinds of blocks.
+bool keeps_range(ggml_type type, bool on_cpu) {
+    switch (type) {
+        case GGML_TYPE_F32:
+        case GGML_TYPE_BF16:
+            return true;
+        case GGML_TYPE_Q2_K:
+        case GGML_TYPE_Q3_K:
+        case GGML_TYPE_Q4_K:
+        case GGML_TYPE_Q5_K:
+        case GGML_TYPE_Q6_K:
+        case GGML_TYPE_IQ4_XS:
+            return on_cpu;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
 
 Linear Linear::declare(WeightSink& sink, const std::string& name, int64_t out, int64_t in, bool has_bias) {
     return {sink.add(name + ".weight", {out, in}, WeightUse::product),
@@ -15,8 +37,8 @@ ggml_tensor* Linear::build(Graph& graph, ggml_tensor* x) const {
     return bias == nullptr ? product : ggml_add(graph.context(), product, bias);
 }
 
-ggml_tensor* Linear::build_for_large(Graph& graph, ggml_tensor* x) const {
-    if (weight->type == GGML_TYPE_F32 || weight->type == GGML_TYPE_BF16) return build(graph, x);
+ggml_tensor* Linear::build_for_large(Graph& graph, ggml_tensor* x, bool on_cpu) const {
+    if (keeps_range(weight->type, on_cpu)) return build(graph, x);
     ggml_context* const context = graph.context();
     constexpr float above_zero = 1e-30F;
     ggml_tensor* const squares = ggml_mean(context, ggml_sqr(context, x));                           // [N,1]

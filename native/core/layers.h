@@ -20,8 +20,9 @@ struct Linear {
     static Linear declare(WeightSink& sink, const std::string& name, int64_t out, int64_t in, bool has_bias = true);
     ggml_tensor* build(Graph& graph, ggml_tensor* x) const;
     // For x beyond F16's range (65504): products with F16 weights convert x to F16, those with most quantized ones keep
-    // scales or sums of x's blocks in F16. So its rows are brought to size one first.
-    ggml_tensor* build_for_large(Graph& graph, ggml_tensor* x) const;
+    // scales or sums of x's blocks in F16. So its rows are brought to size one first. `on_cpu`: no other device
+    // computes.
+    ggml_tensor* build_for_large(Graph& graph, ggml_tensor* x, bool on_cpu) const;
 };
 
 // x [N,H] → [N,H]

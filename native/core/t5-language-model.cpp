@@ -235,12 +235,13 @@ ggml_tensor* T5Model::build_feed_forward(Graph& graph, const T5Weights::FeedForw
                                          int64_t layer) const {
     ggml_tensor* const normalized = layers.norm.build(graph, x);
     ggml_tensor* const up = layers.up.build(graph, normalized);
-    ggml_tensor* const acting = layers.gate ? layers.gate->build(graph, normalized) : up;
-    ggml_tensor* inner = activate(graph, acting, config_.dense_act_fn);
-    if (layers.gate) inner = ggml_mul(graph.context(), inner, up);
-    inner = graph.name(inner, "ffn_inner", layer);
-    // Up to 1.2e5 in published models.
-    return graph.name(ggml_add(graph.context(), x, layers.down.build_for_large(graph, inner)), "layer", layer);
+    const Activation activation = config_.dense_act_fn;
+    ggml_tensor* const inner = layers.gate
+                                   ? activate_gated(graph, layers.gate->build(graph, normalized), up, activation)
+                                   : activate(graph, up, activation);
+    graph.name(inner, "ffn_inner", layer);  // up to 1.2e5 in published models
+    ggml_tensor* const down = layers.down.build_for_large(graph, inner, compute_.is_cpu());
+    return graph.name(ggml_add(graph.context(), x, down), "layer", layer);
 }
 
 // x [N,D] → logits [N,V]. A tied head is scaled, as in T5's first version.

@@ -78,7 +78,6 @@ Napi::Object from_model_facts(Napi::Env env, const ModelFacts& facts) {
     add_text_facts(info, facts.text);
     info.Set("languageHiddenSize", number(file.embedding_length));
     info.Set("vocabularySize", number(file.vocabulary_size));
-    info.Set("maxPositions", number(file.max_positions));
     info.Set("vocabularyEosTokenId", file.eos_token);
     return info;
 }
@@ -88,6 +87,7 @@ Napi::Object from_model_info(Napi::Env env, const InstructBlip& model) {
     Napi::Object info = from_model_facts(env, model.facts());
     info.Set("device", model.device_name());
     info.Set("contextSize", model.language_model().context_size());
+    info.Set("maxPositions", number(model.language_model().max_positions()));
     info.Set("longestTokenBytes", tokenizer == nullptr ? 0 : tokenizer->longest_token());
     return info;
 }

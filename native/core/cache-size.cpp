@@ -25,7 +25,6 @@ uint64_t CacheShape::cell_bytes(ggml_type type) const {
 }
 
 int32_t context_cells(const LanguageModelOptions& options, const CacheShape& shape, ggml_type type, int64_t most) {
-    constexpr uint64_t budget = uint64_t{320} << 20;
     constexpr uint64_t least = 512;
     require_cache_type(shape, type);
     if (options.context_size < 0 || options.max_sequences < 1 || options.max_sequences > 64) {
@@ -34,7 +33,7 @@ int32_t context_cells(const LanguageModelOptions& options, const CacheShape& sha
                                                std::to_string(options.max_sequences));
     }
     if (options.context_size > 0) return options.context_size;
-    const uint64_t affordable = std::max(budget / shape.cell_bytes(type), least);
+    const uint64_t affordable = std::max(default_cache_bytes / shape.cell_bytes(type), least);
     return static_cast<int32_t>(std::min(affordable, static_cast<uint64_t>(most)));
 }
 

@@ -25,8 +25,12 @@ struct CacheShape {
     uint64_t cell_bytes(ggml_type type) const;
 };
 
-// The cells of a cache: what the options ask for, or `most` as far as 320 MiB hold it (640 cells of Vicuna-7B in F16),
-// but at least 512 of it. Throws OPTION_INVALID for options out of range, or a type that the heads do not fit.
+// What a cache may take when its size is not asked for.
+constexpr uint64_t default_cache_bytes = uint64_t{320} << 20;
+
+// The cells of a cache: what the options ask for, or `most` as far as default_cache_bytes hold it (640 cells of
+// Vicuna-7B in F16), but at least 512 of it. Throws OPTION_INVALID for options out of range, or a type that the heads
+// do not fit.
 int32_t context_cells(const LanguageModelOptions& options, const CacheShape& shape, ggml_type type, int64_t most);
 
 }  // namespace instructblip

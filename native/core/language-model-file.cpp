@@ -10,7 +10,7 @@ namespace {
 
 LanguageModelFile read_llama(const std::shared_ptr<const GgufFile>& file) {
     const LlamaFacts facts = check_llama(*file);
-    return {file, "llama", facts.embedding_length, facts.vocabulary_size, facts.eos_token_id, 0, {}, facts};
+    return {file, "llama", facts.embedding_length, facts.vocabulary_size, facts.eos_token_id, {}, facts};
 }
 
 LanguageModelFile read_t5(const std::shared_ptr<const GgufFile>& file) {
@@ -18,7 +18,7 @@ LanguageModelFile read_t5(const std::shared_ptr<const GgufFile>& file) {
     const T5Config config = T5Config::read(*file);
     T5LanguageModel::check(*file, config);
     const int32_t eos = vocabulary.eos_token;
-    return {file, "t5", config.d_model, config.vocab_size, eos, 0, std::move(vocabulary), config};
+    return {file, "t5", config.d_model, config.vocab_size, eos, std::move(vocabulary), config};
 }
 
 LanguageModelFile read_opt(const std::shared_ptr<const GgufFile>& file) {
@@ -26,14 +26,7 @@ LanguageModelFile read_opt(const std::shared_ptr<const GgufFile>& file) {
     const OptConfig config = OptConfig::read(*file);
     OptLanguageModel::check(*file, config);
     const int32_t eos = vocabulary.eos_token;
-    return {file,
-            "opt",
-            config.word_embed_proj_dim,
-            config.vocab_size,
-            eos,
-            config.max_position_embeddings,
-            std::move(vocabulary),
-            config};
+    return {file, "opt", config.word_embed_proj_dim, config.vocab_size, eos, std::move(vocabulary), config};
 }
 
 }  // namespace

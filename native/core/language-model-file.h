@@ -25,8 +25,7 @@ struct LanguageModelFile {
     std::string model_type;    // HF's name of its architecture: `llama`, `t5`, `opt`
     int64_t embedding_length;  // of a soft token
     int64_t vocabulary_size;
-    int32_t eos_token;      // of the vocabulary, -1 = none
-    int64_t max_positions;  // tokens that a sequence can have; 0 = any number
+    int32_t eos_token;  // of the vocabulary, -1 = none
     // Where the tokenizer runs in TypeScript.
     std::optional<Vocabulary> vocabulary;
     std::variant<LlamaFacts, T5Config, OptConfig> config;

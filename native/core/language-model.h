@@ -63,6 +63,9 @@ class LanguageModel {
     // reads.
     virtual int32_t context_size() const = 0;
 
+    // Tokens that one sequence can have; 0 = as many as the context holds.
+    virtual int64_t max_positions() const = 0;
+
     // nullptr: the tokenizer runs in TypeScript.
     virtual const EngineTokenizer* tokenizer() const { return nullptr; }
 

@@ -23,6 +23,13 @@ uint64_t score_bytes(const LlamaFacts& facts) {
     return rows_per_graph * sizeof(float) * static_cast<uint64_t>(facts.head_count + 1);
 }
 
+// Of a small model there is room for several sequences as long as those that it was trained with.
+int64_t most_default_cells(const LlamaFacts& facts, ggml_type type, int32_t sequences) {
+    const uint64_t bytes = cache_shape(facts).cell_bytes(type) + score_bytes(facts);
+    const auto affordable = static_cast<int64_t>(default_cache_bytes / bytes);
+    return std::max(facts.context_length, std::min(affordable, facts.context_length * sequences));
+}
+
 // The system would promise the memory and end the process when it is used.
 void require_cache_memory(const LlamaFacts& facts, const Compute& compute, int32_t cells, ggml_type type) {
     size_t free = 0;
@@ -105,7 +112,8 @@ LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const 
       row_(work_of_row(file, facts)),
       threads_(compute.threads()),
       cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F16)),
-      cells_(context_cells(options, cache_shape(facts), cache_type_, facts.context_length)),
+      cells_(context_cells(options, cache_shape(facts), cache_type_,
+                           most_default_cells(facts, cache_type_, std::max(options.max_sequences, 1)))),
       shares_(cells_, options.max_sequences) {
     require_cache_memory(facts_, compute, cells_, cache_type_);
     load_model(file, compute, options, monitor);
@@ -183,6 +191,7 @@ void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
 LlamaLanguageModel::LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                                        const LanguageModelOptions& options, const LoadMonitor& monitor)
     : context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)),
+      max_positions_(options.context_size > 0 ? 0 : facts.context_length),
       longest_token_(llama_longest_token(context_->vocab())) {}
 
 std::vector<int32_t> LlamaLanguageModel::tokenize(const std::string& text, bool parse_special) const {

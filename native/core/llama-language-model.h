@@ -61,6 +61,8 @@ class LlamaLanguageModel : public LanguageModel, public EngineTokenizer {
                        const LanguageModelOptions& options, const LoadMonitor& monitor = {});
 
     int32_t context_size() const override { return context_->cells(); }
+    // What it was trained for, unless a context size is asked for.
+    int64_t max_positions() const override { return max_positions_; }
     const EngineTokenizer* tokenizer() const override { return this; }
     int32_t longest_token() const override { return longest_token_; }
     std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const override;
@@ -69,6 +71,7 @@ class LlamaLanguageModel : public LanguageModel, public EngineTokenizer {
 
   private:
     std::shared_ptr<LlamaContext> context_;
+    int64_t max_positions_;
     int32_t longest_token_;
 };
 

@@ -81,6 +81,7 @@ class OptLanguageModel : public LanguageModel {
     static void check(const GgufFile& file, const OptConfig& config);
 
     int32_t context_size() const override { return model_->cells(); }
+    int64_t max_positions() const override { return model_->max_positions(); }
     std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) override {
         return std::make_unique<DecoderSession>(model_, cells, sequences);
     }

@@ -77,10 +77,10 @@ SequenceMoves SequenceTable::arrange(const std::vector<int32_t>& parents) {
 
 void SequenceTable::require_free(int32_t count) const {
     if (count <= static_cast<int32_t>(free_cells_.size())) return;
-    throw ModelError("CONTEXT_LENGTH_EXCEEDED", "the session has " + std::to_string(free_cells_.size()) + " of " +
-                                                    std::to_string(cell_uses_.size()) + " cells left, the step needs " +
-                                                    std::to_string(count) +
-                                                    ": reserve more cells, or load with a larger contextSize");
+    throw ModelError("CONTEXT_LENGTH_EXCEEDED",
+                     "the session has " + std::to_string(free_cells_.size()) + " of " +
+                         std::to_string(cell_uses_.size()) + " cells left, the step needs " + std::to_string(count) +
+                         ": ask for fewer beams or tokens, or load with a larger contextSize");
 }
 
 void SequenceTable::append(int32_t row, int32_t count) {

@@ -100,6 +100,7 @@ class T5LanguageModel : public LanguageModel {
     static void check(const GgufFile& file, const T5Config& config);
 
     int32_t context_size() const override { return model_->cells(); }
+    int64_t max_positions() const override { return model_->max_positions(); }
     std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) override {
         return std::make_unique<DecoderSession>(model_, cells, sequences);
     }

@@ -287,7 +287,7 @@ void test_positions(Compute& compute) {
     tiny_opt::Shape shape{};
     shape.positions = 12;
     const Loaded loaded(tiny_opt::make(shape, 3).file, compute, options_of(GGML_TYPE_F32));
-    CHECK(loaded.file.max_positions == 12);
+    CHECK(loaded.model->max_positions() == 12);
     const auto session = loaded.model->create_session(100, 3);
     std::vector<float> logits;
     const std::vector<float> soft = loaded.soft_tokens(4, 1);

@@ -144,7 +144,7 @@ async function answer(call: Call, pictures: readonly Picture[], prompt: Prompt):
     softTokens.push(await softTokensOf(engine, features, prompt.instruction, clock, signal));
   }
   const promptTokens = pictures.length * engine.model.info.imageTokens + prompt.ids.length;
-  const cells = cellsOf(promptTokens, settings);
+  const cells = cellsOf(engine, promptTokens, settings);
   const giveBack = await engine.queue.acquire(cells, settings.numBeams, signal);
   try {
     await generateInSession(call, joined(softTokens), prompt.ids, cells);

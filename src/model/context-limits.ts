@@ -7,12 +7,13 @@ import type { Engine } from './loaded-model.js';
 export const rowsOf = ({ numBeams, numReturnSequences }: GenerationSettings): number =>
   Math.max(numBeams, numReturnSequences);
 
-/** Cells that a prompt and its answers need: every row has its own answer; the last token is never read back, so it takes none. */
-export const cellsOf = (
-  promptTokens: number,
-  settings: GenerationSettings,
-  maxNewTokens: number = settings.maxNewTokens,
-): number => promptTokens + settings.answerStart.length + rowsOf(settings) * (maxNewTokens - 1);
+/**
+ * Cells that are reserved for a prompt and its answers: all that they can need, as far as there are so many. Every row has its own answer, whose last token
+ * is never read back; but beams have most of their tokens in common, and most answers end before the limit, so they rarely take all.
+ * `promptTokens`: with those of the pictures.
+ */
+export const cellsOf = ({ queue }: Engine, promptTokens: number, settings: GenerationSettings): number =>
+  Math.min(promptTokens + settings.answerStart.length + rowsOf(settings) * (settings.maxNewTokens - 1), queue.cells);
 
 /** Before the text is tokenized, which can take long. @throws CONTEXT_LENGTH_EXCEEDED */
 export function checkLength(engine: Engine, question: string): void {
@@ -33,24 +34,20 @@ function limitOf({ model, queue }: Engine): { most: number; remedy: string } {
 }
 
 /**
- * A limit that the caller set must fit; a default one is lowered to what is there. `promptTokens`: with those of the pictures.
+ * A limit that the caller set must fit, at least once; a default one is lowered to what is there. `promptTokens`: with those of the pictures.
  * @throws CONTEXT_LENGTH_EXCEEDED
  */
 export function fitContext(engine: Engine, promptTokens: number, settings: GenerationSettings): GenerationSettings {
-  const rows = rowsOf(settings);
-  engine.queue.checkSequences(rows);
+  engine.queue.checkSequences(rowsOf(settings));
   const { most, remedy } = limitOf(engine);
   const before = promptTokens + settings.answerStart.length;
-  const room = 1 + Math.min(most - before, Math.floor((engine.queue.cells - before) / rows));
+  const room = 1 + most - before;
   if (settings.maxNewTokens <= room) return settings;
   const shortest = Math.max(1, settings.minNewTokens, settings.minLength);
   if (!settings.maxNewTokensGiven && room >= shortest) return withMaxNewTokens(settings, room);
   const wanted = settings.maxNewTokensGiven ? settings.maxNewTokens : shortest;
-  const fitsOnce = before + wanted - 1 <= most;
-  const needed = fitsOnce ? cellsOf(promptTokens, settings, wanted) : before + wanted - 1;
   throw createError(
     'CONTEXT_LENGTH_EXCEEDED',
-    `picture, question and answer${fitsOnce ? ` (${rows} times)` : ''} need ${needed} tokens of context, but there are ` +
-      `${fitsOnce ? engine.queue.cells : most}: shorten the question or maxNewTokens${fitsOnce ? ', or load with a larger contextSize' : remedy}`,
+    `picture, question and answer need ${before + wanted - 1} tokens of context, but there are ${most}: shorten the question or maxNewTokens${remedy}`,
   );
 }

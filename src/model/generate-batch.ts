@@ -88,7 +88,7 @@ function settingsOf(engine: Engine, given: GenerateArguments): GenerationSetting
 function itemOf(engine: Engine, prompt: GeneratePrompt, settings: GenerationSettings): Item {
   const promptTokens = engine.model.info.imageTokens + prompt.ids.length;
   fitContext(engine, promptTokens, settings);
-  return { prompt, cells: cellsOf(promptTokens, settings), search: createSearch(settings, false) };
+  return { prompt, cells: cellsOf(engine, promptTokens, settings), search: createSearch(settings, false) };
 }
 
 /** Rows that fit the cache together; they share every step. */

@@ -24,8 +24,9 @@ export interface LoadOptions {
   /** Compute threads, 0..512; 0 (default) = the physical cores that this process may use. */
   threads?: number;
   /**
-   * Tokens that the KV cache holds, of all concurrent calls together. 0 (default) = the model's training context (T5, OPT: 2048) as far as 320 MiB hold it
-   * (640 tokens of Vicuna-7B in F16), but at least 512 of it.
+   * Tokens that the KV cache holds, of all concurrent calls together. 0 (default) = as many as 320 MiB hold (640 of
+   * Vicuna-7B in F16): at most the training context for each of `maxBatch` sequences (T5, OPT: 2048 in all), at least 512 of it. Beams share what they have in
+   * common; a search that runs out of context ends with `CONTEXT_LENGTH_EXCEEDED`.
    */
   contextSize?: number;
   /** Sequences that may grow at the same time, 1..64: a call takes one, or one for each beam; further calls wait. Default 16. */

@@ -165,7 +165,7 @@ export interface NativeModelInfo {
   readonly vocabularySize: number;
   /** Cells of the KV cache: tokens of all sessions together. */
   readonly contextSize: number;
-  /** Tokens that a sequence can have, because the model has no positions for more; 0 = any number. */
+  /** Tokens that a sequence can have: OPT has no positions for more, LLaMA was not trained for more (unless a contextSize was asked for); 0 = any number. */
   readonly maxPositions: number;
   /** BOS that InstructBLIP's prompt starts with (the hub's tokenizer says `</s>`), not the text model's own; -1 = none. */
   readonly promptBosTokenId: number;
@@ -188,7 +188,7 @@ export interface NativeModelInfo {
 }
 
 /** Facts of a pair of files of which nothing is loaded. */
-export type NativePairInfo = Omit<NativeModelInfo, 'device' | 'contextSize' | 'longestTokenBytes'>;
+export type NativePairInfo = Omit<NativeModelInfo, 'device' | 'contextSize' | 'maxPositions' | 'longestTokenBytes'>;
 
 export interface NativePair {
   readonly info: NativePairInfo;

@@ -39,6 +39,17 @@ describe('one model', () => {
     expect(cachedImages).toBe(0);
   });
 
+  it('ends a search that needs more context than there is, and goes on answering', async () => {
+    await using small = await load({ contextSize: 140 });
+    const beams = { numBeams: 8, maxNewTokens: 60, eosTokenId: [], numBeamGroups: 8, diversityPenalty: 2 };
+    await expect(small.ask(PICTURE, QUESTION, beams)).rejects.toMatchObject({
+      code: 'CONTEXT_LENGTH_EXCEEDED',
+      message: expect.stringMatching(/of 140 cells left.*fewer beams/),
+    });
+    expect((await small.ask(PICTURE, QUESTION, SHORT)).text).toBe(alone);
+    expect((await small.ask(PICTURE, QUESTION, { ...beams, maxNewTokens: 4 })).tokens.length).toBe(4);
+  });
+
   it('aborts in whatever phase it is, with the reason, and goes on answering', async () => {
     const { timings } = await blip.ask(PICTURE, QUESTION, LONG);
     const untilDecode = timings.total - timings.decode;

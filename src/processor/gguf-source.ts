@@ -1,10 +1,10 @@
 import { type RowSettings, rowsOfFile } from '../convert/row-settings.js';
-import { OptionError } from '../errors.js';
 import { findModelFiles, type ModelSource } from '../model/model-files.js';
 import type { NativePair, NativePairInfo } from '../native/addon.js';
 import { loadAddon } from '../native/load-addon.js';
 import { nativeCall } from '../native/native-call.js';
 import { type ProcessorSource, presentIds, type TokenizerSource } from './processor-source.js';
+import { saveGgufTokenizers } from './save-gguf-tokenizers.js';
 import { languageCodec, wordPieceCodec } from './text-codec.js';
 
 /** What the hub's tokenizers say, for files that keep nothing of it: all cut at the left, LLaMA's pads at the left. */
@@ -50,6 +50,16 @@ export async function openGgufSource(model: ModelSource): Promise<ProcessorSourc
   const visionFile = nativeCall(() => addon.readGguf(visionPath));
   const { info } = pair;
   const rows = rowsOfFile(visionPath, visionFile, hubRows(info));
+  const tokenizer: TokenizerSource = {
+    codec: languageCodec(vocabulary),
+    ...rows.language,
+    padTokenId: vocabulary.padTokenId >= 0 ? vocabulary.padTokenId : info.padTokenId,
+    front: presentIds(info.promptBosTokenId),
+    behind: presentIds(info.promptEosTokenId),
+  };
+  const ofQFormer = qformerTokenizer(pair, rows.qformer);
+  const readLanguageFile = () => nativeCall(() => addon.readGguf(languageModelPath));
+  const saved = { pair, vocabulary, tokenizer, qformerTokenizer: ofQFormer, readLanguageFile };
   return {
     image: {
       doResize: true,
@@ -61,19 +71,8 @@ export async function openGgufSource(model: ModelSource): Promise<ProcessorSourc
       imageStd: info.imageStd,
       doConvertRgb: true,
     },
-    tokenizer: {
-      codec: languageCodec(vocabulary),
-      ...rows.language,
-      padTokenId: vocabulary.padTokenId >= 0 ? vocabulary.padTokenId : info.padTokenId,
-      front: presentIds(info.promptBosTokenId),
-      behind: presentIds(info.promptEosTokenId),
-    },
-    qformerTokenizer: qformerTokenizer(pair, rows.qformer),
-    saveTokenizers: async () => {
-      throw new OptionError(
-        'OPTION_UNSUPPORTED',
-        'savePretrained of a processor from GGUF files, which do not hold all of the tokenizer files: load the processor from the checkpoint folder that they were converted from',
-      );
-    },
+    tokenizer,
+    qformerTokenizer: ofQFormer,
+    saveTokenizers: folder => saveGgufTokenizers(saved, folder),
   };
 }

@@ -137,7 +137,8 @@ export class InstructBlipProcessor {
   /**
    * Writes `preprocessor_config.json`, the tokenizer's files and `qformer_tokenizer/`, from which transformers loads an equal processor. Replaces files
    * that are there, as HF.
-   * @throws OPTION_INVALID, OPTION_UNSUPPORTED for a processor from GGUF files, CHECKPOINT_NOT_FOUND, OUTPUT_WRITE_FAILED
+   * @throws OPTION_INVALID, OUTPUT_WRITE_FAILED, CHECKPOINT_NOT_FOUND when the folder it was opened from is gone; OPTION_UNSUPPORTED for a vocabulary of a
+   *   GGUF file that transformers' files cannot say
    */
   async savePretrained(folder: string): Promise<void> {
     if (typeof folder !== 'string' || folder === '') throw invalid(`folder must be a path, but is ${shown(folder)}`);

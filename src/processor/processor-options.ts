@@ -182,6 +182,6 @@ export function checkTexts(text: unknown): readonly string[] {
 /** A picture or several. What each is, is seen when it is read. @throws OPTION_INVALID */
 export function checkImages(images: unknown): readonly ImageInput[] {
   if (!Array.isArray(images)) return [images as ImageInput];
-  if (images.length > 0) return images;
+  if (images.length > 0) return [...images];
   throw new OptionError('OPTION_INVALID', 'images must be a picture or a non-empty array of pictures, but is []');
 }

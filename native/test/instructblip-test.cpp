@@ -58,6 +58,7 @@ ModelOptions options(ggml_type cache = GGML_TYPE_F32) {
     result.device = "cpu";
     result.threads = 1;
     result.language_model.max_sequences = 8;
+    result.language_model.context_size = 64;
     result.language_model.kv_cache_type = cache;
     return result;
 }
@@ -266,7 +267,11 @@ void test_options() {
     ModelOptions small = options();
     small.language_model.context_size = 10;
     const InstructBlip model(files.paths(), small, LoadProgress(), never);
-    CHECK(model.language_model().context_size() == 10);
+    CHECK(model.language_model().context_size() == 10 && model.language_model().max_positions() == 0);
+    // What it was trained for, once for each sequence.
+    small.language_model.context_size = 0;
+    const InstructBlip standard(files.paths(), small, LoadProgress(), never);
+    CHECK(standard.language_model().context_size() == 8 * 64 && standard.language_model().max_positions() == 64);
 }
 
 }  // namespace

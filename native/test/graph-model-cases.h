@@ -36,7 +36,7 @@ inline void run_model(const LanguageModelFile& file, ggml_type cache) {
 
 inline std::string load(const std::string& path, size_t index) {
     LanguageModelFile file;
-    const std::string code = check::error_code([&] { file = LanguageModelFile::read(GgufFile::open(path)); });
+    std::string code = check::error_code([&] { file = LanguageModelFile::read(GgufFile::open(path)); });
     if (code != "nothing") return code;
     std::string message;
     const std::string later =

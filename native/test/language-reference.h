@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -285,10 +287,8 @@ class Opt : public Layers {
         x.insert(x.end(), tokens.begin(), tokens.end());
         const size_t rows = x.size() / static_cast<size_t>(shape_.width);
         if (shape_.width != shape_.hidden()) x = linear("token_embd_proj", x, shape_.width);
-        std::vector<int32_t> positions;
-        for (size_t i = 0; i < rows; ++i) {
-            positions.push_back(static_cast<int32_t>(i) + static_cast<int32_t>(tiny_opt::position_offset));
-        }
+        std::vector<int32_t> positions(rows);
+        std::iota(positions.begin(), positions.end(), static_cast<int32_t>(tiny_opt::position_offset));
         return sum(x, rows_of("position_embd.weight", positions, shape_.hidden()));
     }
 

@@ -78,7 +78,7 @@ void expect(const std::string& code, const std::vector<std::string>& parts, cons
     std::vector<std::string> wanted = parts;
     if (code != "nothing") wanted.insert(wanted.end(), {pair.vision.path(), pair.language_model.path()});
     for (const std::string& part : wanted) {
-        CHECK_THAT(message.find(part) != std::string::npos, what + ": no '" + part + "' in: " + message);
+        CHECK_THAT(message.find(part) != std::string::npos, check::text(what, ": no '", part, "' in: ", message));
     }
 }
 

@@ -4,6 +4,7 @@ import { createError, isErrorCode } from '../errors.js';
 import type { NativeAddon, NativeGgufFile, NativeGgufValue } from '../native/addon.js';
 import { loadAddon } from '../native/load-addon.js';
 import { nativeCall } from '../native/native-call.js';
+import { languageCodec, wordPieceCodec } from '../processor/text-codec.js';
 
 /** Metadata value in plain JavaScript; long arrays (vocabularies) are given by their length. */
 export type InspectedValue =
@@ -68,13 +69,20 @@ function problemOf(addon: NativeAddon, files: readonly InspectedFile[]): Inspect
     return { code: 'MODEL_FOLDER_AMBIGUOUS', message: 'the folder has more than one vision or language model file' };
   }
   try {
-    nativeCall(() => addon.validatePair(vision.path, language.path));
+    checkPair(addon, vision.path, language.path);
     return null;
   } catch (error) {
     const { code, message } = error as { code?: unknown; message: string };
     if (isErrorCode(code)) return { code, message };
     throw error;
   }
+}
+
+/** All that loading checks before it reads weights: the tokenizers that run here look at their own part of the files. @throws MODEL_* */
+function checkPair(addon: NativeAddon, visionPath: string, languageModelPath: string): void {
+  const { info, qformerVocabulary } = nativeCall(() => addon.readPair(visionPath, languageModelPath));
+  wordPieceCodec(qformerVocabulary, info.qformerTokenizer);
+  if (info.languageModel !== 'llama') languageCodec(nativeCall(() => addon.openVocabulary(languageModelPath)));
 }
 
 function inspectFile(addon: NativeAddon, path: string): InspectedFile {

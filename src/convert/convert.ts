@@ -13,6 +13,7 @@ import { type CheckpointConfig, readCheckpointConfig } from './checkpoint-config
 import { CheckpointFiles } from './checkpoint-files.js';
 import { type ConversionOptions, checkConversionOptions, checkPath } from './conversion-options.js';
 import { languageModelMetadata } from './language-model-metadata.js';
+import { normalizedMetadata, readNormalizedTokens } from './normalized-tokens.js';
 import { OutputFiles } from './output-files.js';
 import { qformerTensors } from './qformer-tensors.js';
 import { readQFormerVocabulary } from './qformer-vocabulary.js';
@@ -86,10 +87,12 @@ async function planFiles(
   const tokenizer = await model.readTokenizer(checkpoint, config.text.vocabSize, config.imageTokenId);
   const qformerVocabulary = await readQFormerVocabulary(checkpoint, config.qformer.vocabSize);
   const rows = rowsMetadata(await readLanguageRows(checkpoint, config.text.type), await readQFormerRows(checkpoint));
+  const isLlama = config.text.type === 'llama';
+  const normalized = isLlama ? [normalizedMetadata(await readNormalizedTokens(checkpoint, tokenizer.entries))] : [];
   return {
     vision: planGguf(
       join(outFolder, `mmproj-${name}-${visionType}.gguf`),
-      [...visionMetadata(name, visionType, config, tokenizer, qformerVocabulary), ...rows],
+      [...visionMetadata(name, visionType, config, tokenizer, qformerVocabulary), ...rows, ...normalized],
       visionPlan,
     ),
     languageModel: planGguf(

@@ -4,7 +4,7 @@ import { createError, isErrorCode } from '../errors.js';
 import type { NativeAddon, NativeGgufFile, NativeGgufValue } from '../native/addon.js';
 import { loadAddon } from '../native/load-addon.js';
 import { nativeCall } from '../native/native-call.js';
-import { languageCodec, wordPieceCodec } from '../processor/text-codec.js';
+import { graphCodec, wordPieceCodec } from '../processor/text-codec.js';
 
 /** Metadata value in plain JavaScript; long arrays (vocabularies) are given by their length. */
 export type InspectedValue =
@@ -82,7 +82,9 @@ function problemOf(addon: NativeAddon, files: readonly InspectedFile[]): Inspect
 function checkPair(addon: NativeAddon, visionPath: string, languageModelPath: string): void {
   const { info, qformerVocabulary } = nativeCall(() => addon.readPair(visionPath, languageModelPath));
   wordPieceCodec(qformerVocabulary, info.qformerTokenizer);
-  if (info.languageModel !== 'llama') languageCodec(nativeCall(() => addon.openVocabulary(languageModelPath)));
+  if (info.languageModel === 'llama') return;
+  const { languageVocabulary } = nativeCall(() => addon.openVocabulary(languageModelPath));
+  if (languageVocabulary) graphCodec(languageVocabulary);
 }
 
 function inspectFile(addon: NativeAddon, path: string): InspectedFile {

@@ -1,21 +1,18 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readImageProcessorConfig } from '../convert/image-settings.js';
 import { Fields, isObject, type JsonObject, readJson } from '../convert/json-fields.js';
+import { readNormalizedTokens } from '../convert/normalized-tokens.js';
 import { type QFormerVocabulary, readQFormerVocabulary } from '../convert/qformer-vocabulary.js';
 import { readLanguageRows, readQFormerRows } from '../convert/row-settings.js';
 import type { TextConfig, TextType } from '../convert/text-config.js';
 import { readTextConfig } from '../convert/text-models.js';
 import { readGraphTokenizer, readLlamaTokenizer, type TextTokenizer } from '../convert/text-tokenizer.js';
 import { createError } from '../errors.js';
-import { type GgufEntry, layoutGguf, string } from '../gguf/gguf-header.js';
-import type { NativeLanguageVocabulary } from '../native/addon.js';
-import { loadAddon } from '../native/load-addon.js';
-import { nativeCall } from '../native/native-call.js';
+import type { GgufEntry } from '../gguf/gguf-header.js';
+import { openGraphCodec, openLlamaCodec } from './engine-vocabulary.js';
 import { type ProcessorSource, presentIds, type TokenizerSource } from './processor-source.js';
 import { saveTokenizerFiles } from './save-tokenizers.js';
-import { languageCodec, wordPieceCodec } from './text-codec.js';
+import { wordPieceCodec } from './text-codec.js';
 
 /** Rows where no config.json says how many: more than any tokenizer has tokens. What is too many is taken away again. */
 const MOST_ROWS = 2 ** 19;
@@ -61,19 +58,6 @@ function withoutUnusedRows(entries: readonly GgufEntry[]): GgufEntry[] {
   });
 }
 
-/** The engine reads vocabularies from files only. */
-async function openVocabulary(kind: TextType, entries: readonly GgufEntry[]): Promise<NativeLanguageVocabulary> {
-  const { addon } = loadAddon();
-  const folder = await mkdtemp(join(tmpdir(), 'instructblip-vocabulary-'));
-  try {
-    const path = join(folder, 'vocabulary.gguf');
-    await writeFile(path, layoutGguf([string('general.architecture', kind), ...entries], []).header);
-    return nativeCall(() => addon.openVocabulary(path));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 async function languageTokenizer(
   folder: string,
   { kind, rows, imageTokenId }: LanguageModelFacts,
@@ -81,11 +65,14 @@ async function languageTokenizer(
   const read = kind === 'llama' ? readLlamaTokenizer : readGraphTokenizer;
   const tokenizer: TextTokenizer = await read(folder, rows, imageTokenId);
   const entries = rows === MOST_ROWS ? withoutUnusedRows(tokenizer.entries) : tokenizer.entries;
-  const vocabulary = await openVocabulary(kind, entries);
+  const { codec, padTokenId } =
+    kind === 'llama'
+      ? await openLlamaCodec(entries, await readNormalizedTokens(folder, entries))
+      : await openGraphCodec(kind, entries);
   return {
-    codec: languageCodec(vocabulary),
+    codec,
     ...(await readLanguageRows(folder, kind)),
-    padTokenId: vocabulary.padTokenId,
+    padTokenId,
     front: presentIds(tokenizer.promptBosTokenId),
     behind: presentIds(tokenizer.promptEosTokenId),
   };

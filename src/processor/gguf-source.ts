@@ -1,11 +1,14 @@
+import { normalizedOfFile } from '../convert/normalized-tokens.js';
 import { type RowSettings, rowsOfFile } from '../convert/row-settings.js';
+import type { TextType } from '../convert/text-config.js';
 import { findModelFiles, type ModelSource } from '../model/model-files.js';
 import type { NativePair, NativePairInfo } from '../native/addon.js';
 import { loadAddon } from '../native/load-addon.js';
 import { nativeCall } from '../native/native-call.js';
+import { openGraphCodec, openLlamaCodec } from './engine-vocabulary.js';
 import { type ProcessorSource, presentIds, type TokenizerSource } from './processor-source.js';
 import { saveGgufTokenizers } from './save-gguf-tokenizers.js';
-import { languageCodec, wordPieceCodec } from './text-codec.js';
+import { wordPieceCodec } from './text-codec.js';
 
 /** What the hub's tokenizers say, for files that keep nothing of it: all cut at the left, LLaMA's pads at the left. */
 function hubRows({ languageModel, cleanUpTokenizationSpaces, qformerMaxTokens }: NativePairInfo): {
@@ -46,20 +49,25 @@ export async function openGgufSource(model: ModelSource): Promise<ProcessorSourc
   const { visionPath, languageModelPath } = await findModelFiles(model);
   const { addon } = loadAddon();
   const pair = nativeCall(() => addon.readPair(visionPath, languageModelPath));
-  const vocabulary = nativeCall(() => addon.openVocabulary(languageModelPath));
+  const languageFile = nativeCall(() => addon.readGguf(languageModelPath));
   const visionFile = nativeCall(() => addon.readGguf(visionPath));
   const { info } = pair;
   const rows = rowsOfFile(visionPath, visionFile, hubRows(info));
+  const normalizedIds = normalizedOfFile(visionPath, visionFile);
+  const entries = languageFile.metadata.filter(({ key }) => key.startsWith('tokenizer.ggml.'));
+  const { codec, vocabulary, padTokenId } =
+    info.languageModel === 'llama'
+      ? await openLlamaCodec(entries, normalizedIds)
+      : await openGraphCodec(info.languageModel as TextType, entries);
   const tokenizer: TokenizerSource = {
-    codec: languageCodec(vocabulary),
+    codec,
     ...rows.language,
-    padTokenId: vocabulary.padTokenId >= 0 ? vocabulary.padTokenId : info.padTokenId,
+    padTokenId: padTokenId >= 0 ? padTokenId : info.padTokenId,
     front: presentIds(info.promptBosTokenId),
     behind: presentIds(info.promptEosTokenId),
   };
   const ofQFormer = qformerTokenizer(pair, rows.qformer);
-  const readLanguageFile = () => nativeCall(() => addon.readGguf(languageModelPath));
-  const saved = { pair, vocabulary, tokenizer, qformerTokenizer: ofQFormer, readLanguageFile };
+  const saved = { pair, vocabulary, normalizedIds, tokenizer, qformerTokenizer: ofQFormer };
   return {
     image: {
       doResize: true,

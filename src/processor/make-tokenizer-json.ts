@@ -1,4 +1,5 @@
 import { TOKEN_TYPES } from '../convert/base-vocabulary.js';
+import { isAddedType } from '../convert/normalized-tokens.js';
 import { OptionError } from '../errors.js';
 import type { NativeVocabulary } from '../native/addon.js';
 
@@ -15,15 +16,12 @@ interface Affixes {
 type Json = Readonly<Record<string, unknown>>;
 
 const SPACE = '\u2581';
-const isAdded = (type: number | undefined): boolean =>
-  type === TOKEN_TYPES.control || type === TOKEN_TYPES.userDefined || type === TOKEN_TYPES.unknown;
-
 /** Tokens behind the last one that is not an added one: transformers gives them the ids that follow, so that there must not be gaps. */
 function splitTokens({ tokens, types }: FileVocabulary): { base: number; end: number } {
   let end = tokens.length;
   while (end > 0 && types[end - 1] === TOKEN_TYPES.unused) end--;
   let base = end;
-  while (base > 0 && isAdded(types[base - 1])) base--;
+  while (base > 0 && isAddedType(types[base - 1])) base--;
   const gap = types.subarray(0, end).indexOf(TOKEN_TYPES.unused);
   if (gap < 0) return { base, end };
   throw new OptionError(
@@ -33,14 +31,10 @@ function splitTokens({ tokens, types }: FileVocabulary): { base: number; end: nu
 }
 
 /** A token as `tokenizer.json` and `tokenizer_config.json` write it. */
-export const addedToken = (content: string, special: boolean): Json => ({
-  content,
-  single_word: false,
-  lstrip: false,
-  rstrip: false,
-  normalized: false,
-  special,
-});
+export const addedToken = (
+  content: string,
+  { special, normalized = false }: { readonly special: boolean; readonly normalized?: boolean },
+): Json => ({ content, single_word: false, lstrip: false, rstrip: false, normalized, special });
 
 /** As transformers derives them from a SentencePiece model: every way to put a piece together, those of the best piece first. */
 function mergesOf({ tokens, scores, types }: FileVocabulary, base: number): string[] {
@@ -153,14 +147,20 @@ function template(tokens: readonly string[], { front, behind }: Affixes): Json |
 
 /**
  * The `tokenizer.json` that says what a GGUF file says.
+ * @param normalizedIds of added tokens that are matched in normalized text
  * @throws OPTION_UNSUPPORTED for a vocabulary that it cannot say
  */
-export function makeTokenizerJson(vocabulary: FileVocabulary, affixes: Affixes): Json {
+export function makeTokenizerJson(
+  vocabulary: FileVocabulary,
+  affixes: Affixes,
+  normalizedIds: readonly number[] = [],
+): Json {
   const { tokens, types } = vocabulary;
   const { base, end } = splitTokens(vocabulary);
   const added = tokens.slice(0, end).flatMap((content, id) => {
-    if (!isAdded(types[id])) return [];
-    return [{ id, ...addedToken(content, types[id] !== TOKEN_TYPES.userDefined) }];
+    if (!isAddedType(types[id])) return [];
+    const flags = { special: types[id] !== TOKEN_TYPES.userDefined, normalized: normalizedIds.includes(id) };
+    return [{ id, ...addedToken(content, flags) }];
   });
   return {
     version: '1.0',

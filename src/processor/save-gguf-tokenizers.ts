@@ -1,7 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createError } from '../errors.js';
-import type { NativeGgufFile, NativeGgufValue, NativeLanguageVocabulary, NativePair } from '../native/addon.js';
+import type { NativePair } from '../native/addon.js';
 import { addedToken, type FileVocabulary, makeTokenizerJson } from './make-tokenizer-json.js';
 import type { TokenizerSource } from './processor-source.js';
 import { writing } from './save-tokenizers.js';
@@ -9,34 +8,14 @@ import { writing } from './save-tokenizers.js';
 /** A model's files, as far as tokenizers go. */
 export interface GgufTokenizers {
   readonly pair: NativePair;
-  readonly vocabulary: NativeLanguageVocabulary;
+  readonly vocabulary: FileVocabulary;
+  /** LLaMA's added tokens that are matched in normalized text. */
+  readonly normalizedIds: readonly number[];
   readonly tokenizer: TokenizerSource;
   readonly qformerTokenizer: TokenizerSource;
-  /** Reads the language model's metadata. */
-  readonly readLanguageFile: () => NativeGgufFile;
 }
 
 type Json = Readonly<Record<string, unknown>>;
-
-/** LLaMA's, which the engine keeps to itself otherwise. The engine has checked the keys. */
-function llamaVocabulary(file: NativeGgufFile): FileVocabulary {
-  const get = <T extends NativeGgufValue>(name: string, otherwise?: T): T => {
-    const value = file.metadata.find(({ key }) => key === `tokenizer.ggml.${name}`)?.value ?? otherwise;
-    if (value === undefined) throw createError('MODEL_FILE_KEY_MISSING', `key 'tokenizer.ggml.${name}' is missing`);
-    return value as T;
-  };
-  return {
-    kind: 'llama',
-    tokens: get<readonly string[]>('tokens'),
-    scores: Float32Array.from(get<Float32Array>('scores')),
-    types: Int32Array.from(get<Int32Array>('token_type')),
-    charsmap: new Uint8Array(),
-    merges: [],
-    addSpacePrefix: get('add_space_prefix', true),
-    removeExtraWhitespaces: false,
-    unkTokenId: get('unknown_token_id', 0),
-  };
-}
 
 const rowsJson = ({
   paddingSide,
@@ -50,7 +29,7 @@ const rowsJson = ({
   ...(Number.isFinite(modelMaxLength) && { model_max_length: modelMaxLength }),
 });
 
-function languageConfig({ pair, tokenizer }: GgufTokenizers, { tokens, unkTokenId }: FileVocabulary): Json {
+function languageConfig({ pair, tokenizer, vocabulary: { tokens, unkTokenId } }: GgufTokenizers): Json {
   const named = (name: string, id: number | undefined): Json =>
     tokens[id ?? -1] === undefined ? {} : { [name]: tokens[id ?? -1] };
   return {
@@ -68,7 +47,7 @@ function languageConfig({ pair, tokenizer }: GgufTokenizers, { tokens, unkTokenI
 function qformerConfig({ pair: { info, qformerVocabulary }, qformerTokenizer }: GgufTokenizers): Json {
   const facts = info.qformerTokenizer;
   const textOf = (id: number): string => qformerVocabulary[id] as string;
-  const special = facts.specialTokenIds.map(id => [String(id), addedToken(textOf(id), true)]);
+  const special = facts.specialTokenIds.map(id => [String(id), addedToken(textOf(id), { special: true })]);
   return {
     tokenizer_class: 'BertTokenizer',
     added_tokens_decoder: Object.fromEntries(special),
@@ -113,11 +92,10 @@ const json = (value: Json): string => `${JSON.stringify(value, null, 2)}\n`;
  * @throws OPTION_UNSUPPORTED, OUTPUT_WRITE_FAILED, MODEL_FILE_*
  */
 export async function saveGgufTokenizers(source: GgufTokenizers, folder: string): Promise<void> {
-  const vocabulary = source.vocabulary.languageVocabulary ?? llamaVocabulary(source.readLanguageFile());
-  const tokenizer = makeTokenizerJson(vocabulary, source.tokenizer);
+  const tokenizer = makeTokenizerJson(source.vocabulary, source.tokenizer, source.normalizedIds);
   const language = {
     'tokenizer.json': JSON.stringify(tokenizer),
-    'tokenizer_config.json': json(languageConfig(source, vocabulary)),
+    'tokenizer_config.json': json(languageConfig(source)),
   };
   const qformer = {
     'vocab.txt': `${source.pair.qformerVocabulary.join('\n')}\n`,

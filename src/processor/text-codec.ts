@@ -1,12 +1,10 @@
 import { TOKEN_TYPES } from '../convert/base-vocabulary.js';
 import { cleanUpSpaces } from '../generation/clean-up-spaces.js';
 import type { TokenText } from '../generation/text-stream.js';
-import type { NativeLanguageVocabulary, NativeQFormerTokenizer, NativeVocabulary } from '../native/addon.js';
-import { nativeCall } from '../native/native-call.js';
+import type { NativeQFormerTokenizer, NativeVocabulary } from '../native/addon.js';
 import { tokenBytes } from './byte-characters.js';
 import { ByteLevelBpeTokenizer } from './byte-level-bpe-tokenizer.js';
 import type { LanguageTokenizer } from './language-tokenizer.js';
-import { LlamaTokenizer } from './llama-tokenizer.js';
 import { QFormerTokenizer } from './qformer-tokenizer.js';
 import { joinTokens } from './tokens-to-text.js';
 import { UnigramTokenizer } from './unigram-tokenizer.js';
@@ -25,27 +23,6 @@ const SPACE = '\u2581';
 const NO_AFFIXES = { promptBosTokenId: -1, promptEosTokenId: -1 };
 const utf8 = new TextEncoder();
 const isSpecial = (type: number | undefined): boolean => type === TOKEN_TYPES.control || type === TOKEN_TYPES.unknown;
-
-/** SentencePiece BPE by the engine. Its decoder takes one space from the front of the whole text. */
-export function llamaCodec(vocabulary: NativeLanguageVocabulary): TextCodec {
-  const tokenizer = new LlamaTokenizer({
-    info: vocabulary,
-    tokenize: (text, { parseSpecial }) => vocabulary.tokenize(text, parseSpecial),
-    tokenBytes: (id, special) => vocabulary.tokenBytes(id, special),
-  });
-  return {
-    vocabularySize: vocabulary.vocabularySize,
-    encode: text => tokenizer.encode(text, { parseSpecial: true }),
-    decode: (ids, skipSpecialTokens) => {
-      const tokens = ids.map((id): TokenText => {
-        const text = tokenizer.tokenText(id);
-        if (text.bytes.length > 0 || skipSpecialTokens) return text;
-        return { bytes: nativeCall(() => vocabulary.tokenBytes(id, true)), isByte: false };
-      });
-      return joinTokens(tokens.filter(({ bytes }) => bytes.length > 0)).replace(/^ /, '');
-    },
-  };
-}
 
 /** SentencePiece Unigram. Its decoder drops the spaces of the first token. */
 function unigramCodec(vocabulary: NativeVocabulary): TextCodec {
@@ -85,10 +62,8 @@ function codecOf(
   };
 }
 
-/** That of a language model. @throws MODEL_FILE_KEY_INVALID */
-export function languageCodec(opened: NativeLanguageVocabulary): TextCodec {
-  const vocabulary = opened.languageVocabulary;
-  if (vocabulary === null) return llamaCodec(opened);
+/** That of a language model whose tokenizer is not the engine's. @throws MODEL_FILE_KEY_INVALID */
+export function graphCodec(vocabulary: NativeVocabulary): TextCodec {
   return vocabulary.kind === 't5' ? unigramCodec(vocabulary) : byteLevelCodec(vocabulary);
 }
 

@@ -127,6 +127,49 @@ def make_folder(path, kind, files):
         (path / name).write_bytes(data)
 
 
+ADDED_PARTS = ["[PAD]", "<image>", "</s>", "<s>", "<unk>", " ", "  ", "a", "the cat", "\n", "é", "字", "<cap>", " <cap> ", "[SEP]", ".", "x", "<0x0A>", "▁", "▁</s>"]
+
+
+def added_folders():
+    """Ways to say what LLaMA's added tokens are: the JSON around tokenizer.model, and added_tokens of a tokenizer.json that transformers saved, or None without one."""
+    legacy = {name: value for name, value in LLAMA.items() if name != "special_tokens_map.json"}
+    with tempfile.TemporaryDirectory() as folder:
+        make_folder(Path(folder) / "a", "llama", LLAMA)
+        saved = InstructBlipProcessor.from_pretrained(folder + "/a").tokenizer
+        saved.save_pretrained(folder + "/b")
+        tokenizer = json.loads((Path(folder) / "b/tokenizer.json").read_text())
+        config = {**json.loads((Path(folder) / "b/tokenizer_config.json").read_text())}
+    config["tokenizer_class"] = "LlamaTokenizer"
+    modern = {**legacy, "tokenizer_config.json": config}
+    modern.pop("added_tokens.json")
+    flags = lambda normalized: [{**token, "normalized": normalized} for token in tokenizer["added_tokens"]]
+    few = [token for token in tokenizer["added_tokens"] if token["id"] < 32000]
+    more = {**LLAMA, "added_tokens.json": {"[PAD]": 32000, "<image>": 32001, "<cap>": 32002}}
+    cases = {
+        "no tokenizer.json": (LLAMA, None), "added_tokens.json alone": (legacy, None), "three added": (more, None), "as saved": (modern, tokenizer["added_tokens"]),
+        "none normalized": (legacy, flags(False)), "all normalized": (modern, flags(True)), "none normalized, but by the config": (modern, flags(False)),
+        "the others by the config": (modern, few), "the others by added_tokens.json": (LLAMA, few),
+    }
+    for name, (files, added_tokens) in cases.items():
+        yield name, files, added_tokens, tokenizer
+
+
+def added_results():
+    rng = random.Random(SEED)
+    texts = ["".join(rng.choice(ADDED_PARTS) for _ in range(rng.randrange(1, 7))) for _ in range(500)]
+    folders = []
+    for name, files, added_tokens, tokenizer in added_folders():
+        with tempfile.TemporaryDirectory() as folder:
+            make_folder(Path(folder) / "a", "llama", files)
+            if added_tokens is not None:
+                (Path(folder) / "a/tokenizer.json").write_text(json.dumps({**tokenizer, "added_tokens": added_tokens}))
+            found = InstructBlipProcessor.from_pretrained(folder + "/a").tokenizer
+        ids = [found(text).input_ids for text in texts]
+        digests = b"".join(digest(np.array(each, dtype=np.int32).tobytes() + found.decode(each, skip_special_tokens=True).encode()) for each in ids)
+        folders.append({"name": name, "files": files, "addedTokens": added_tokens, "digests": base64.b64encode(digests).decode()})
+    return {"texts": texts, "folders": folders}
+
+
 def digest(data):
     return hashlib.sha256(data).digest()[:4]
 
@@ -226,7 +269,7 @@ def main():
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "Pillow": PIL.__version__}
     content = {
         "seed": SEED, "versions": versions, "batches": BATCHES, "options": OPTIONS, "decode": DECODE,
-        "folders": [text_results(name, *folder) for name, folder in FOLDERS.items()], "images": image_results(),
+        "folders": [text_results(name, *folder) for name, folder in FOLDERS.items()], "images": image_results(), "added": added_results(),
     }
     path = FIXTURES / "processor/processor.json.gz"
     path.parent.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ import {
   camelCased,
   choices,
   type DecodedReference,
+  makeAddedFolder,
   makeProcessorFolder,
   reference,
 } from './support/processor-folders.js';
@@ -78,6 +79,24 @@ describe.each(reference.folders)('InstructBlipProcessor is that of transformers 
   it('texts of ids', () => {
     checkDecoding(processor.tokenizer, expected.tokenizer);
     checkDecoding(processor.qformerTokenizer, expected.qformer_tokenizer);
+  });
+});
+
+describe("LLaMA's added tokens in text are those of transformers 4.34", () => {
+  const { texts, folders } = reference.added;
+
+  it.each(folders)('$name', async expected => {
+    const folder = await makeAddedFolder(expected);
+    const { tokenizer } = await InstructBlipProcessor.fromPretrained(folder);
+    rmSync(folder, { recursive: true });
+    const digests = digestsOf(expected.digests);
+    expect(digests.length).toBe(texts.length);
+    const differing = texts.flatMap((text, i) => {
+      const ids = tokenizer.encode(text);
+      const decoded = tokenizer.decode(ids, { skipSpecialTokens: true });
+      return digest(Int32Array.from(ids), decoded) === digests[i] ? [] : [{ text, ids, decoded }];
+    });
+    expect(differing).toEqual([]);
   });
 });
 

@@ -2,6 +2,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { readLanguageVocabulary } from '../../../../src/convert/language-vocabulary.js';
+import { makeTokenizerJson } from '../../../../src/processor/make-tokenizer-json.js';
 import { bpeFiles, bpeVocabulary } from '../../support/bpe-vocabulary.js';
 
 /** What transformers made of ids: `ids`, then 4 bytes for each list and choice of options. */
@@ -46,6 +48,17 @@ export interface ProcessorReference {
     /** Of every picture with do_convert_rgb false; null = refused. */
     readonly unconverted: Readonly<Record<string, PixelsReference | null>>;
   };
+  /** Texts with added tokens, by what LLaMA's files say of them. */
+  readonly added: { readonly texts: readonly string[]; readonly folders: readonly AddedReference[] };
+}
+
+export interface AddedReference {
+  readonly name: string;
+  readonly files: Readonly<Record<string, unknown>>;
+  /** Of a tokenizer.json; null without one. */
+  readonly addedTokens: readonly unknown[] | null;
+  /** 4 bytes for each text: of its ids, and of their text without special tokens. */
+  readonly digests: string;
 }
 
 const FIXTURES = join(__dirname, '../../../fixtures');
@@ -70,6 +83,27 @@ export function makeProcessorFolder({ kind, files }: Pick<FolderReference, 'kind
   writeVocabulary(folder, kind);
   copyFileSync(join(FIXTURES, 'vocab/bert-vocab.txt'), join(folder, 'qformer_tokenizer/vocab.txt'));
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), JSON.stringify(content));
+  return folder;
+}
+
+/** LLaMA's folder with the given JSON around the vocabulary. */
+export async function makeAddedFolder({ files, addedTokens }: AddedReference): Promise<string> {
+  const folder = makeProcessorFolder({ kind: 'llama', files });
+  if (addedTokens === null) return folder;
+  const { tokens, addSpacePrefix } = await readLanguageVocabulary(folder, 32000, -1);
+  const vocabulary = {
+    kind: 'llama',
+    tokens: tokens.map(({ text }) => text),
+    scores: Float32Array.from(tokens, ({ score }) => score),
+    types: Int32Array.from(tokens, ({ type }) => type),
+    charsmap: new Uint8Array(),
+    merges: [],
+    addSpacePrefix,
+    removeExtraWhitespaces: false,
+    unkTokenId: 0,
+  } as const;
+  const tokenizer = { ...makeTokenizerJson(vocabulary, { front: [2], behind: [] }), added_tokens: addedTokens };
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
   return folder;
 }
 

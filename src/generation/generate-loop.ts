@@ -15,7 +15,7 @@ export async function generate(
 ): Promise<void> {
   const writer = new AnswerWriter(settings, hooks, state);
   const search = createSearch(settings, hooks.onToken !== undefined);
-  await runSearches(source, [search], async (_, isOver) => {
+  await runSearches(source, [search], settings.removeInvalidValues, async (_, isOver) => {
     hooks.signal?.throwIfAborted();
     const [best] = isOver ? search.hypotheses() : [];
     const { tokens, logprobs } = best ?? search.settled();

@@ -1,3 +1,4 @@
+import { createError } from '../errors.js';
 import type { Search } from './search.js';
 
 /** Where logits come from: a session of the engine, or a script in tests. */
@@ -16,17 +17,32 @@ interface Running {
   readonly rows: readonly Float32Array[];
 }
 
+/** @throws MODEL_FILE_CORRUPT: nothing can be chosen by scores that are no numbers */
+function checkNumbers(logits: Float32Array): Float32Array {
+  if (logits.some(Number.isNaN)) {
+    throw createError(
+      'MODEL_FILE_CORRUPT',
+      "the model's scores are not numbers: its weights are damaged, or too large for the cache or device (kvCacheType 'f32' has the range). removeInvalidValues: true goes on all the same",
+    );
+  }
+  return logits;
+}
+
 /**
  * Runs one search for each prompt, all in the same steps: their rows are computed together, and a search that is over leaves no row behind.
+ * @param acceptsNaN whether scores that are no numbers are looked after (`removeInvalidValues`)
  * @param onStep after each step of a search, with whether it is over; true = it need not go on
  */
 export async function runSearches(
   source: LogitsSource,
   searches: readonly Search[],
+  acceptsNaN: boolean,
   onStep: (search: Search, isOver: boolean) => Promise<boolean>,
 ): Promise<void> {
+  const checked = acceptsNaN ? (logits: Float32Array) => logits : checkNumbers;
   let running: Running[] = [];
-  for (const [first, search] of searches.entries()) running.push({ search, first, rows: [await source.prefill()] });
+  for (const [first, search] of searches.entries())
+    running.push({ search, first, rows: [checked(await source.prefill())] });
   for (;;) {
     const tokens: number[] = [];
     const parents: number[] = [];
@@ -39,7 +55,7 @@ export async function runSearches(
       parents.push(...next.parents.map(parent => first + parent));
     }
     if (going.length === 0) return;
-    const logits = await source.decode(Int32Array.from(tokens), Int32Array.from(parents));
+    const logits = checked(await source.decode(Int32Array.from(tokens), Int32Array.from(parents)));
     const width = logits.length / tokens.length;
     const row = (i: number) => logits.subarray(i * width, (i + 1) * width);
     running = going.map(({ search, first, count }) => ({

@@ -157,6 +157,7 @@ async function searchInSession(
         ),
     },
     items.map(({ search }) => search),
+    settings.removeInvalidValues,
     async () => {
       signal.throwIfAborted();
       return false;

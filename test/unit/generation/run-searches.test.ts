@@ -35,7 +35,7 @@ function session(): { source: LogitsSource; steps: number[] } {
 async function run(count: number, settings: GenerationSettings): Promise<{ searches: Search[]; steps: number[] }> {
   const { source, steps } = session();
   const searches = Array.from({ length: count }, () => createSearch(settings, false));
-  await runSearches(source, searches, async () => false);
+  await runSearches(source, searches, false, async () => false);
   return { searches, steps };
 }
 
@@ -72,7 +72,31 @@ describe('searches of several prompts in the same steps', () => {
   it('end when the caller has seen enough', async () => {
     const { source, steps } = session();
     const searches = [0, 1].map(() => createSearch(settingsOf({ maxNewTokens: 12, eosTokenId: [] }), false));
-    await runSearches(source, searches, async search => search === searches[0] && search.settled().tokens.length === 3);
+    await runSearches(
+      source,
+      searches,
+      false,
+      async search => search === searches[0] && search.settled().tokens.length === 3,
+    );
     expect(steps).toEqual([2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+  });
+
+  it('refuse scores that are no numbers, unless they are looked after', async () => {
+    const logits = () => Float32Array.of(1, Number.NaN, 3, ...new Array<number>(20).fill(0));
+    const source: LogitsSource = { prefill: async () => logits(), decode: async () => logits() };
+    const settings = settingsOf({ maxNewTokens: 2, removeInvalidValues: true });
+    const search = createSearch(settings, false);
+    await expect(runSearches(source, [search], false, async () => false)).rejects.toMatchObject({
+      code: 'MODEL_FILE_CORRUPT',
+    });
+    await runSearches(source, [createSearch(settings, false)], true, async () => false);
+  });
+
+  it('refuse to search with beams when no token is possible', async () => {
+    const all = Array.from({ length: 23 }, (_, id) => id);
+    await expect(run(1, settingsOf({ numBeams: 2, suppressTokens: all }))).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringMatching(/no token is possible/),
+    });
   });
 });

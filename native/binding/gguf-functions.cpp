@@ -6,7 +6,6 @@
 
 #include "convert.h"
 #include "gguf-file.h"
-#include "instructblip.h"
 
 namespace instructblip {
 namespace {
@@ -119,18 +118,10 @@ Napi::Value read_gguf(const Napi::CallbackInfo& info) {
     });
 }
 
-Napi::Value validate_pair(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-        InstructBlip::check({to_path(info[0], "visionPath"), to_path(info[1], "languageModelPath")});
-        return info.Env().Undefined();
-    });
-}
-
 }  // namespace
 
 void define_gguf_functions(Napi::Env env, Napi::Object exports) {
     exports.Set("readGguf", Napi::Function::New(env, read_gguf, "readGguf"));
-    exports.Set("validatePair", Napi::Function::New(env, validate_pair, "validatePair"));
 }
 
 }  // namespace instructblip

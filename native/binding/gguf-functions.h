@@ -1,4 +1,4 @@
-// readGguf, validatePair.
+// readGguf.
 #pragma once
 
 #include <napi.h>

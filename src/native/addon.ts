@@ -233,9 +233,7 @@ export interface NativeAddon {
   setLogListener(listener: ((level: number, text: string) => void) | null): void;
   /** @throws MODEL_FILE_* */
   readGguf(path: string): NativeGgufFile;
-  /** Checks that a pair can run, without loading weights. @throws MODEL_* */
-  validatePair(visionPath: string, languageModelPath: string): void;
-  /** As `validatePair`, with what the files say. @throws MODEL_* */
+  /** Checks that a pair can run, without loading weights, and gives what its files say. @throws MODEL_* */
   readPair(visionPath: string, languageModelPath: string): NativePair;
   /** Reads the keys of the tokenizer and nothing else: the file may hold only them. @throws MODEL_* */
   openVocabulary(languageModelPath: string): NativeLanguageVocabulary;

@@ -5,14 +5,12 @@ import { type GenerationSettings, interpretOptions } from '../generation/generat
 import { runSearches } from '../generation/run-searches.js';
 import { createSearch, type Hypothesis, type Search } from '../generation/search.js';
 import { shown, validateGenerateOptions } from '../generation/validate-options.js';
-import type { NativeSession } from '../native/addon.js';
-import { nativeCall, nativeWork } from '../native/native-call.js';
 import { StageClock, type Timings, type Usage } from './answer.js';
-import { featuresOf, softTokensOf } from './ask.js';
 import { checkNamed, signalRule } from './ask-options.js';
 import { cellsOf, fitContext, rowsOf } from './context-limits.js';
+import { type EngineCall, featuresOf, inSession, type SessionPrompt, softTokensOf } from './engine-stages.js';
 import { type GenerateInputs, type GeneratePrompt, INPUT_NAMES, readInputs } from './generate-inputs.js';
-import { linkSignals } from './linked-signal.js';
+import { underSignals } from './linked-signal.js';
 import type { Engine } from './loaded-model.js';
 
 /** What `generate` of the Hugging Face class takes: tensors and options together. */
@@ -52,15 +50,9 @@ export async function generateBatch(engine: Engine, given: GenerateArguments): P
   const prompts = readInputs(given, info);
   const items = prompts.map(prompt => itemOf(engine, prompt, settings));
   const clock = new StageClock();
-  const { signal, unlink } = linkSignals(outer, engine.lifetime);
-  try {
-    for (const part of parts(engine, items, settings)) await runPart({ engine, settings, clock, signal }, part);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    unlink();
-  }
+  await underSignals([outer, engine.lifetime], async signal => {
+    for (const part of parts(engine, items, settings)) await runPart({ engine, clock, signal }, settings, part);
+  });
   return outputOf(engine, settings, items, clock);
 }
 
@@ -108,60 +100,21 @@ function* parts({ queue }: Engine, items: readonly Item[], settings: GenerationS
   yield part;
 }
 
-interface Call {
-  readonly engine: Engine;
-  readonly settings: GenerationSettings;
-  readonly clock: StageClock;
-  readonly signal: AbortSignal;
-}
-
-async function runPart(call: Call, items: readonly Item[]): Promise<void> {
-  const { engine, settings, clock, signal } = call;
-  const softTokens: Float32Array[] = [];
+async function runPart(call: EngineCall, settings: GenerationSettings, items: readonly Item[]): Promise<void> {
+  const prompts: SessionPrompt[] = [];
   for (const { prompt } of items) {
-    const features = await featuresOf(engine, prompt.pixels, clock, signal);
-    softTokens.push(await softTokensOf(engine, features, prompt.instruction, clock, signal));
+    const features = await featuresOf(call, prompt.pixels);
+    prompts.push({ softTokens: await softTokensOf(call, features, prompt.instruction), ids: prompt.ids });
   }
   const cells = items.reduce((sum, item) => sum + item.cells, 0);
   const sequences = items.length * rowsOf(settings);
-  const giveBack = await engine.queue.acquire(cells, sequences, signal);
-  try {
-    const session = nativeCall(() => engine.model.createSession(cells, sequences));
-    await searchInSession(call, session, items, softTokens).finally(() => session.dispose());
-  } finally {
-    giveBack();
-  }
-}
-
-async function searchInSession(
-  { engine, settings, clock, signal }: Call,
-  session: NativeSession,
-  items: readonly Item[],
-  softTokens: readonly Float32Array[],
-): Promise<void> {
-  const answerStart = Int32Array.from(settings.answerStart);
-  let next = 0;
-  const prefill = () => {
-    const row = next++;
-    const { prompt } = items[row] as Item;
-    return nativeWork(engine.addon, signal, cancel =>
-      session.prefill(softTokens[row] as Float32Array, prompt.ids, answerStart, cancel),
-    );
+  const searches = items.map(({ search }) => search);
+  const onStep = async () => {
+    call.signal.throwIfAborted();
+    return false;
   };
-  await runSearches(
-    {
-      prefill: () => clock.measure('prefill', prefill),
-      decode: (tokens, parents) =>
-        clock.measure('decode', () =>
-          nativeWork(engine.addon, signal, cancel => session.decode(tokens, parents, cancel)),
-        ),
-    },
-    items.map(({ search }) => search),
-    settings.removeInvalidValues,
-    async () => {
-      signal.throwIfAborted();
-      return false;
-    },
+  await inSession(call, { cells, sequences }, prompts, settings.answerStart, source =>
+    runSearches(source, searches, settings.removeInvalidValues, onStep),
   );
 }
 
@@ -178,7 +131,7 @@ function outputOf(
   const scores = hypotheses.flatMap(({ score }) => (score === null ? [] : [score]));
   const { imageTokens } = engine.model.info;
   return {
-    sequences: padded.map(row => asTransformers(engine, row)),
+    sequences: writesTwoForZero(engine) ? padded.map(row => row.map(id => (id === 0 ? 2 : id))) : padded,
     ...(scores.length > 0 ? { sequencesScores: scores } : {}),
     finishReasons: hypotheses.map(({ stopped }) => (stopped ? 'stop' : 'length')),
     usage: {
@@ -197,8 +150,7 @@ function rowOf({ contextPrefix, stopIds, numBeams }: GenerationSettings, { token
 }
 
 /** For the hub's Vicuna checkpoints, whose BOS is 0 in the config and 2 in the tokenizer, transformers 4.34 writes 2 for 0. */
-const asTransformers = ({ model }: Engine, row: readonly number[]): number[] =>
-  model.info.languageArchitecture === 'LLaMAForCausalLM' ? row.map(id => (id === 0 ? 2 : id)) : [...row];
+const writesTwoForZero = ({ model }: Engine): boolean => model.info.languageArchitecture === 'LLaMAForCausalLM';
 
 function checkNumReturnSequences({ numReturnSequences, numBeams, doSample }: GenerationSettings): void {
   const invalid = (rule: string) =>

@@ -3,7 +3,7 @@ import { streamAnswer } from './answer-stream.js';
 import { ask, encodeImage, type Picture, type Pictures } from './ask.js';
 import { type AskOptions, checkNamed, signalRule } from './ask-options.js';
 import type { ImageFeatures } from './image-features.js';
-import { linkSignals } from './linked-signal.js';
+import { underSignals } from './linked-signal.js';
 import { loadParts } from './load.js';
 import type { LoadOptions } from './load-options.js';
 import { LoadedModel, type ModelLimits } from './loaded-model.js';
@@ -90,16 +90,10 @@ export class InstructBlip {
   async encodeImage(image: Picture, options: { signal?: AbortSignal } = {}): Promise<ImageFeatures> {
     return this.#model.run(async engine => {
       const { signal: outer } = checkNamed(options, { signal: signalRule });
-      const { signal, unlink } = linkSignals(outer, engine.lifetime);
-      try {
+      return underSignals([outer, engine.lifetime], async signal => {
         signal.throwIfAborted();
-        return await encodeImage(engine, image, new StageClock(), signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        throw error;
-      } finally {
-        unlink();
-      }
+        return encodeImage({ engine, clock: new StageClock(), signal }, image);
+      });
     });
   }
 

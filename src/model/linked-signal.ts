@@ -24,3 +24,19 @@ export function linkSignals(...sources: readonly (AbortSignal | undefined)[]): L
     },
   };
 }
+
+/** Runs `work` under a signal that follows `sources`. Once that has aborted, the call rejects with its reason, whatever `work` throws. */
+export async function underSignals<T>(
+  sources: readonly (AbortSignal | undefined)[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { signal, unlink } = linkSignals(...sources);
+  try {
+    return await work(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    unlink();
+  }
+}

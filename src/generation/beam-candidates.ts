@@ -34,20 +34,28 @@ function insert(best: Candidate[], candidate: Candidate, count: number): void {
 export function drawCandidates(sums: readonly Float32Array[], count: number, random: Random): Candidate[] {
   const largest = Math.max(...sums.map(maximum));
   const weights = sums.map(row => Float64Array.from(row, sum => (Number.isNaN(sum) ? 0 : Math.exp(sum - largest))));
+  const totals = weights.map(totalOf);
   const drawn: Candidate[] = [];
   while (drawn.length < count) {
-    const pair = drawPair(weights, random);
+    const pair = drawPair(weights, totals, random);
     if (!pair) break;
     const { beam, token } = pair;
-    (weights[beam] as Float64Array)[token] = 0;
+    const row = weights[beam] as Float64Array;
+    row[token] = 0;
+    totals[beam] = totalOf(row);
     drawn.push({ beam, token, sum: (sums[beam] as Float32Array)[token] as number });
   }
   return drawn.sort((a, b) => b.sum - a.sum);
 }
 
-/** One pair by inverting the cumulative distribution; undefined when nothing is possible. */
-function drawPair(weights: readonly Float64Array[], random: Random): { beam: number; token: number } | undefined {
-  const totals = weights.map(row => row.reduce((sum, weight) => sum + weight, 0));
+const totalOf = (row: Float64Array): number => row.reduce((sum, weight) => sum + weight, 0);
+
+/** One pair by inverting the cumulative distribution; undefined when nothing is possible. `totals`: of each row of `weights`. */
+function drawPair(
+  weights: readonly Float64Array[],
+  totals: readonly number[],
+  random: Random,
+): { beam: number; token: number } | undefined {
   let rest = random() * totals.reduce((sum, total) => sum + total, 0);
   let last: { beam: number; token: number } | undefined;
   for (const [beam, row] of weights.entries()) {

@@ -33,12 +33,12 @@ export class FinishedBeams {
   /** `length`: by whose power the sum is divided. */
   add({ tokens, logprobs, sum }: Tokens & { readonly sum: number }, length: number, stopped: boolean): void {
     const score = this.#scoreOf(sum, length);
-    const worst = this.#worst();
-    if (this.#kept.length < this.#options.size) this.#kept.push({ tokens, logprobs, score, stopped });
-    else if (worst && score > worst.score) {
+    if (this.#kept.length === this.#options.size) {
+      const worst = this.#worst();
+      if (!worst || !(score > worst.score)) return;
       this.#kept.splice(this.#kept.indexOf(worst), 1);
-      this.#kept.push({ tokens, logprobs, score, stopped });
     }
+    this.#kept.push({ tokens, logprobs, score, stopped });
   }
 
   /** `bestSum`: of the step's best candidate; `length`: with the token of this step. */

@@ -158,6 +158,15 @@ void Compute::find_weight_places() {
     weight_places_.push_back({cpu_, plain});
 }
 
+void Compute::require_memory(uint64_t bytes, const std::string& what, const std::string& remedy) const {
+    size_t free = 0;
+    size_t total = 0;
+    ggml_backend_dev_memory(device_, &free, &total);
+    if (total == 0 || bytes <= free) return;  // 0: the device does not say
+    throw ModelError("OUT_OF_MEMORY", what + " takes " + std::to_string(bytes >> 20) + " MiB, " + device_name() +
+                                          " has " + std::to_string(free >> 20) + " MiB: " + remedy);
+}
+
 bool Compute::should_abort(void* self) {
     const CancelToken* const cancel = static_cast<const Compute*>(self)->cancel_;
     return cancel != nullptr && cancel->cancelled();

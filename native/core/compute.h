@@ -5,6 +5,7 @@
 #include <ggml-backend.h>
 #include <ggml-cpp.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ class Compute {
     // Where weights may go, best first. For tables that are looked up: the CPU's plain memory.
     const std::vector<WeightPlace>& weight_places() const { return weight_places_; }
     WeightPlace table_place() const { return {cpu_, ggml_backend_dev_buffer_type(cpu_)}; }
+
+    // Throws OUT_OF_MEMORY where the device has less than `bytes` free: the system would promise them,
+    // and end the process when they are used. The message is "<what> takes ..., <device> has ...: <remedy>".
+    void require_memory(uint64_t bytes, const std::string& what, const std::string& remedy) const;
 
     // Runs `graph`: its inputs in, its outputs and what `trace` wants out. One call at a time (the engine thread's).
     // Throws ABORTED, OUT_OF_MEMORY, DEVICE_FAILED.

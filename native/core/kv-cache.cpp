@@ -7,17 +7,6 @@
 
 namespace instructblip {
 
-void KvCache::require_memory(const Compute& compute, const CacheShape& shape, ggml_type type, int32_t cells) {
-    size_t free = 0;
-    size_t total = 0;
-    ggml_backend_dev_memory(compute.device(), &free, &total);
-    const uint64_t needed = shape.cell_bytes(type) * static_cast<uint64_t>(cells);
-    if (total == 0 || needed <= free) return;
-    throw ModelError("OUT_OF_MEMORY", "a cache of " + std::to_string(cells) + " cells takes " +
-                                          std::to_string(needed >> 20) + " MiB, " + compute.device_name() + " has " +
-                                          std::to_string(free >> 20) + " MiB: use a smaller contextSize");
-}
-
 KvCache::KvCache(const Compute& compute, const CacheShape& shape, ggml_type type, int32_t cells)
     : shape_(shape), transposes_values_(!ggml_is_quantized(type)) {
     const auto tensors = 2 * static_cast<size_t>(shape.layers);

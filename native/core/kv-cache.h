@@ -27,10 +27,6 @@ struct VisibleCells {
 
 class KvCache {
   public:
-    // Throws OUT_OF_MEMORY where the device has less memory than so many cells take. The system would promise it, and
-    // end the process when it is used.
-    static void require_memory(const Compute& compute, const CacheShape& shape, ggml_type type, int32_t cells);
-
     // Of zeros, so that cells which nothing was written to can be read and hidden. Throws OUT_OF_MEMORY.
     KvCache(const Compute& compute, const CacheShape& shape, ggml_type type, int32_t cells);
 

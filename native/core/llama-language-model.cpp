@@ -30,17 +30,9 @@ int64_t most_default_cells(const LlamaFacts& facts, ggml_type type, int32_t sequ
     return std::max(facts.context_length, std::min(affordable, facts.context_length * sequences));
 }
 
-// The system would promise the memory and end the process when it is used.
-void require_cache_memory(const LlamaFacts& facts, const Compute& compute, int32_t cells, ggml_type type) {
-    size_t free = 0;
-    size_t total = 0;
-    ggml_backend_dev_memory(compute.device(), &free, &total);
-    const uint64_t needed = static_cast<uint64_t>(cells) * (cache_shape(facts).cell_bytes(type) + score_bytes(facts));
-    if (total == 0 || needed <= free) return;
-    throw ModelError("OUT_OF_MEMORY", "a context of " + std::to_string(cells) + " cells takes " +
-                                          std::to_string(needed >> 20) + " MiB, " + compute.device_name() + " has " +
-                                          std::to_string(free >> 20) +
-                                          " MiB: load with a smaller contextSize or kvCacheType 'q8_0'");
+// Of the whole context: its cache, and the scores of its largest graph.
+uint64_t context_bytes(const LlamaFacts& facts, int32_t cells, ggml_type type) {
+    return static_cast<uint64_t>(cells) * (cache_shape(facts).cell_bytes(type) + score_bytes(facts));
 }
 
 // Whether most of the file's matrices are kept in another order than the file's. Then mapping the file would hold the
@@ -115,7 +107,9 @@ LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const 
       cells_(context_cells(options, cache_shape(facts), cache_type_,
                            most_default_cells(facts, cache_type_, std::max(options.max_sequences, 1)))),
       shares_(cells_, options.max_sequences) {
-    require_cache_memory(facts_, compute, cells_, cache_type_);
+    compute.require_memory(context_bytes(facts_, cells_, cache_type_),
+                           "a context of " + std::to_string(cells_) + " cells",
+                           "load with a smaller contextSize or kvCacheType 'q8_0'");
     load_model(file, compute, options, monitor);
     create_context(compute, options);
 }

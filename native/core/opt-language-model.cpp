@@ -63,7 +63,8 @@ OptModel::OptModel(const std::shared_ptr<const GgufFile>& file, const OptConfig&
       cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F16)),
       weights_(file, compute),
       model_(OptWeights::declare(weights_, config)) {
-    KvCache::require_memory(compute, config.cache_shape(), cache_type_, cells());
+    compute.require_memory(config.cache_shape().cell_bytes(cache_type_) * static_cast<uint64_t>(cells()),
+                           "a cache of " + std::to_string(cells()) + " cells", "use a smaller contextSize");
     weights_.load(monitor);
 }
 

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
-#include "error.h"
 #include "graph.h"
 
 namespace instructblip {
@@ -18,8 +16,10 @@ constexpr int64_t decoder_layers_per_graph = 24;
 // Cells of a cache when none are asked for: at most this many tokens, and as many rows of the encoder.
 constexpr int64_t most_default_cells = 2048;
 
-// Scores, softmax and bias of one attention of the encoder, which lives with all its rows.
-constexpr uint64_t score_copies = 3;
+// Bytes of one attention of the encoder over N rows: scores, softmax and bias live at once.
+uint64_t score_bytes(const T5Config& config, int64_t rows) {
+    return 3 * sizeof(float) * static_cast<uint64_t>(config.num_heads * rows * rows);
+}
 
 // Buckets of every key [N] for every query [N].
 std::vector<int32_t> encoder_buckets(const T5Config& config, int64_t rows) {
@@ -76,7 +76,8 @@ T5Model::T5Model(const std::shared_ptr<const GgufFile>& file, const T5Config& co
       cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F32)),
       weights_(file, compute),
       model_(T5Weights::declare(weights_, config)) {
-    KvCache::require_memory(compute, config.cache_shape(), cache_type_, cells());
+    compute.require_memory(config.cache_shape().cell_bytes(cache_type_) * static_cast<uint64_t>(cells()),
+                           "a cache of " + std::to_string(cells()) + " cells", "use a smaller contextSize");
     weights_.load(monitor);
 }
 
@@ -84,23 +85,11 @@ std::unique_ptr<KvCache> T5Model::create_cache(int32_t cells) const {
     return std::make_unique<KvCache>(compute_, config_.cache_shape(), cache_type_, cells);
 }
 
-// The system would promise the memory and end the process when it is used.
-void T5Model::require_score_memory(int64_t rows) const {
-    size_t free = 0;
-    size_t total = 0;
-    ggml_backend_dev_memory(compute_.device(), &free, &total);
-    const uint64_t needed = score_copies * sizeof(float) * static_cast<uint64_t>(config_.num_heads * rows * rows);
-    if (total == 0 || needed <= free) return;
-    throw ModelError("OUT_OF_MEMORY", "a prompt of " + std::to_string(rows) + " tokens takes " +
-                                          std::to_string(needed >> 20) + " MiB for attention scores, " +
-                                          compute_.device_name() + " has " + std::to_string(free >> 20) +
-                                          " MiB: shorten the question");
-}
-
 void T5Model::encode(const Prompt& prompt, KvCache& cache, const std::vector<int32_t>& cells, const CancelToken& cancel,
                      Trace* trace) {
     const auto rows = static_cast<int64_t>(cells.size());
-    require_score_memory(rows);
+    compute_.require_memory(score_bytes(config_, rows), "a prompt of " + std::to_string(rows) + " tokens",
+                            "shorten the question, attention scores grow with its square");
     const std::vector<int32_t> buckets = encoder_buckets(config_, rows);
     hidden_.resize(static_cast<size_t>(rows * config_.d_model));
     for (int64_t first = 0; first < config_.num_layers; first += encoder_layers_per_graph) {

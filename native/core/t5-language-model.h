@@ -68,7 +68,6 @@ class T5Model : public DecoderModel {
 
   private:
     struct DecoderInputs;
-    void require_score_memory(int64_t rows) const;
     ggml_tensor* build_prompt(Graph& graph, const Prompt& prompt) const;
     ggml_tensor* build_bias(Graph& graph, ggml_tensor* table, const std::vector<int32_t>& buckets, int64_t rows) const;
     ggml_tensor* split(Graph& graph, ggml_tensor* x) const;

@@ -1,7 +1,6 @@
 #include "decoder-session.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -44,25 +43,6 @@ void check_positions(const DecoderModel& model, int64_t length) {
 }
 
 }  // namespace
-
-HiddenCells::HiddenCells(const VisibleCells& cells)
-    : shape_{cells.count == 0 ? 0 : static_cast<int64_t>(cells.positions.size()) / cells.count, cells.count} {
-    const std::vector<int32_t>& positions = cells.positions;
-    if (std::all_of(positions.begin(), positions.end(), [](int32_t position) { return position >= 0; })) return;
-    mask_.reserve(positions.size());
-    for (const int32_t position : positions) {
-        mask_.push_back(position < 0 ? -std::numeric_limits<float>::infinity() : 0.0F);
-    }
-}
-
-ggml_tensor* HiddenCells::build(Graph& graph, const std::string& name) const {
-    return mask_.empty() ? nullptr : graph.input(name, shape_, mask_.data());
-}
-
-ggml_tensor* last_rows(Graph& graph, ggml_tensor* x, int64_t count) {
-    const int64_t first = x->ne[1] - count;
-    return ggml_view_2d(graph.context(), x, x->ne[0], count, x->nb[1], static_cast<size_t>(first) * x->nb[1]);
-}
 
 DecoderSession::DecoderSession(std::shared_ptr<DecoderModel> model, int32_t cells, int32_t sequences)
     : model_(std::move(model)), share_(model_->shares().take(cells, sequences)), table_(share_.sequence_ids, cells) {}

@@ -1,5 +1,6 @@
 #include "language-model-file.h"
 
+#include "decoder-session.h"
 #include "error.h"
 #include "llama-language-model.h"
 #include "opt-language-model.h"
@@ -16,7 +17,7 @@ LanguageModelFile read_llama(const std::shared_ptr<const GgufFile>& file) {
 LanguageModelFile read_t5(const std::shared_ptr<const GgufFile>& file) {
     Vocabulary vocabulary = Vocabulary::read(*file);
     const T5Config config = T5Config::read(*file);
-    T5LanguageModel::check(*file, config);
+    T5Model::check(*file, config);
     const int32_t eos = vocabulary.eos_token;
     return {file, "t5", config.d_model, config.vocab_size, eos, std::move(vocabulary), config};
 }
@@ -24,7 +25,7 @@ LanguageModelFile read_t5(const std::shared_ptr<const GgufFile>& file) {
 LanguageModelFile read_opt(const std::shared_ptr<const GgufFile>& file) {
     Vocabulary vocabulary = Vocabulary::read(*file);
     const OptConfig config = OptConfig::read(*file);
-    OptLanguageModel::check(*file, config);
+    OptModel::check(*file, config);
     const int32_t eos = vocabulary.eos_token;
     return {file, "opt", config.word_embed_proj_dim, config.vocab_size, eos, std::move(vocabulary), config};
 }
@@ -49,9 +50,10 @@ std::unique_ptr<LanguageModel> LanguageModelFile::load(Compute& compute, const L
         return std::make_unique<LlamaLanguageModel>(*file, *llama, compute, options, monitor);
     }
     if (const auto* const t5 = std::get_if<T5Config>(&config)) {
-        return std::make_unique<T5LanguageModel>(file, *t5, compute, options, monitor);
+        return std::make_unique<DecoderLanguageModel>(std::make_shared<T5Model>(file, *t5, compute, options, monitor));
     }
-    return std::make_unique<OptLanguageModel>(file, std::get<OptConfig>(config), compute, options, monitor);
+    return std::make_unique<DecoderLanguageModel>(
+        std::make_shared<OptModel>(file, std::get<OptConfig>(config), compute, options, monitor));
 }
 
 }  // namespace instructblip

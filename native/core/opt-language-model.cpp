@@ -13,9 +13,6 @@ constexpr int64_t layers_per_graph = 24;
 // Position p is row p + 2 of the table: HF's OPTLearnedPositionalEmbedding.
 constexpr int32_t position_offset = 2;
 
-// Cells of a cache when none are asked for: at most this many, for several sequences.
-constexpr int64_t most_default_cells = 2048;
-
 }  // namespace
 
 OptWeights OptWeights::declare(WeightSink& sink, const OptConfig& config) {
@@ -47,7 +44,7 @@ OptWeights OptWeights::declare(WeightSink& sink, const OptConfig& config) {
     return model;
 }
 
-void OptLanguageModel::check(const GgufFile& file, const OptConfig& config) {
+void OptModel::check(const GgufFile& file, const OptConfig& config) {
     WeightCheck sink(file);
     OptWeights::declare(sink, config);
     sink.require_no_others();
@@ -55,21 +52,11 @@ void OptLanguageModel::check(const GgufFile& file, const OptConfig& config) {
 
 OptModel::OptModel(const std::shared_ptr<const GgufFile>& file, const OptConfig& config, Compute& compute,
                    const LanguageModelOptions& options, const LoadMonitor& monitor)
-    : DecoderModel(context_cells(options, config.cache_shape(), options.kv_cache_type.value_or(GGML_TYPE_F16),
-                                 most_default_cells),
-                   options.max_sequences),
+    : DecoderModel(compute, config.cache_shape(), GGML_TYPE_F16, options),
       config_(config),
-      compute_(compute),
-      cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F16)),
       weights_(file, compute),
       model_(OptWeights::declare(weights_, config)) {
-    compute.require_memory(config.cache_shape().cell_bytes(cache_type_) * static_cast<uint64_t>(cells()),
-                           "a cache of " + std::to_string(cells()) + " cells", "use a smaller contextSize");
     weights_.load(monitor);
-}
-
-std::unique_ptr<KvCache> OptModel::create_cache(int32_t cells) const {
-    return std::make_unique<KvCache>(compute_, config_.cache_shape(), cache_type_, cells);
 }
 
 void OptModel::decode(const DecoderRows& rows, KvCache& cache, const CancelToken& cancel, Trace* trace,
@@ -97,7 +84,7 @@ void OptModel::decode(const DecoderRows& rows, KvCache& cache, const CancelToken
         } else {
             graph.output(x, hidden_.data());
         }
-        compute_.run(graph, cancel, trace);
+        compute().run(graph, cancel, trace);
     }
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "compute.h"
-#include "decoder-session.h"
+#include "decoder-model.h"
 #include "gguf-file.h"
 #include "layers.h"
 #include "opt-config.h"
@@ -41,13 +41,17 @@ struct OptWeights {
 
 class OptModel : public DecoderModel {
   public:
+    // Checks the file's tensors (names, shapes, types) without loading them. Throws MODEL_FILE_*.
+    static void check(const GgufFile& file, const OptConfig& config);
+
+    // Throws MODEL_FILE_TENSOR_*, MODEL_FILE_UNSUPPORTED, OPTION_INVALID, OUT_OF_MEMORY, ABORTED. `compute` must
+    // outlive the model.
     OptModel(const std::shared_ptr<const GgufFile>& file, const OptConfig& config, Compute& compute,
              const LanguageModelOptions& options, const LoadMonitor& monitor);
 
     int64_t embedding_length() const override { return config_.word_embed_proj_dim; }
     int64_t vocabulary_size() const override { return config_.vocab_size; }
     int64_t max_positions() const override { return config_.max_position_embeddings; }
-    std::unique_ptr<KvCache> create_cache(int32_t cells) const override;
     bool has_encoder() const override { return false; }
     void encode(const Prompt&, KvCache&, const std::vector<int32_t>&, const CancelToken&, Trace*) override {}
     void decode(const DecoderRows& rows, KvCache& cache, const CancelToken& cancel, Trace* trace,
@@ -62,32 +66,9 @@ class OptModel : public DecoderModel {
     ggml_tensor* build_head(Graph& graph, ggml_tensor* x) const;
 
     OptConfig config_;
-    Compute& compute_;
-    ggml_type cache_type_;
     Weights weights_;
     OptWeights model_;
     std::vector<float> hidden_;  // between graphs: [R,D]
-};
-
-class OptLanguageModel : public LanguageModel {
-  public:
-    // Throws MODEL_FILE_TENSOR_*, MODEL_FILE_UNSUPPORTED, OPTION_INVALID, OUT_OF_MEMORY, ABORTED. `compute` must
-    // outlive the model.
-    OptLanguageModel(const std::shared_ptr<const GgufFile>& file, const OptConfig& config, Compute& compute,
-                     const LanguageModelOptions& options, const LoadMonitor& monitor)
-        : model_(std::make_shared<OptModel>(file, config, compute, options, monitor)) {}
-
-    // Checks the file's tensors (names, shapes, types) without loading them.
-    static void check(const GgufFile& file, const OptConfig& config);
-
-    int32_t context_size() const override { return model_->cells(); }
-    int64_t max_positions() const override { return model_->max_positions(); }
-    std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) override {
-        return std::make_unique<DecoderSession>(model_, cells, sequences);
-    }
-
-  private:
-    std::shared_ptr<OptModel> model_;
 };
 
 }  // namespace instructblip

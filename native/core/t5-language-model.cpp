@@ -13,9 +13,6 @@ namespace {
 constexpr int64_t encoder_layers_per_graph = 12;
 constexpr int64_t decoder_layers_per_graph = 24;
 
-// Cells of a cache when none are asked for: at most this many tokens, and as many rows of the encoder.
-constexpr int64_t most_default_cells = 2048;
-
 // Bytes of one attention of the encoder over N rows: scores, softmax and bias live at once.
 uint64_t score_bytes(const T5Config& config, int64_t rows) {
     return 3 * sizeof(float) * static_cast<uint64_t>(config.num_heads * rows * rows);
@@ -58,7 +55,7 @@ struct T5Model::DecoderInputs {
     DotProductAttention cross;  // with what rows see of the encoder
 };
 
-void T5LanguageModel::check(const GgufFile& file, const T5Config& config) {
+void T5Model::check(const GgufFile& file, const T5Config& config) {
     WeightCheck sink(file);
     T5Weights::declare(sink, config);
     sink.ignore("dec.blk.0.cross_attn_rel_b.weight");  // of old T5 checkpoints; HF ignores it too
@@ -68,28 +65,18 @@ void T5LanguageModel::check(const GgufFile& file, const T5Config& config) {
 T5Model::T5Model(const std::shared_ptr<const GgufFile>& file, const T5Config& config, Compute& compute,
                  const LanguageModelOptions& options, const LoadMonitor& monitor)
     // Keys and values can be as large as activations are, which pass F16's range in published models.
-    : DecoderModel(context_cells(options, config.cache_shape(), options.kv_cache_type.value_or(GGML_TYPE_F32),
-                                 most_default_cells),
-                   options.max_sequences),
+    : DecoderModel(compute, config.cache_shape(), GGML_TYPE_F32, options),
       config_(config),
-      compute_(compute),
-      cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F32)),
       weights_(file, compute),
       model_(T5Weights::declare(weights_, config)) {
-    compute.require_memory(config.cache_shape().cell_bytes(cache_type_) * static_cast<uint64_t>(cells()),
-                           "a cache of " + std::to_string(cells()) + " cells", "use a smaller contextSize");
     weights_.load(monitor);
-}
-
-std::unique_ptr<KvCache> T5Model::create_cache(int32_t cells) const {
-    return std::make_unique<KvCache>(compute_, config_.cache_shape(), cache_type_, cells);
 }
 
 void T5Model::encode(const Prompt& prompt, KvCache& cache, const std::vector<int32_t>& cells, const CancelToken& cancel,
                      Trace* trace) {
     const auto rows = static_cast<int64_t>(cells.size());
-    compute_.require_memory(score_bytes(config_, rows), "a prompt of " + std::to_string(rows) + " tokens",
-                            "shorten the question, attention scores grow with its square");
+    compute().require_memory(score_bytes(config_, rows), "a prompt of " + std::to_string(rows) + " tokens",
+                             "shorten the question, attention scores grow with its square");
     const std::vector<int32_t> buckets = encoder_buckets(config_, rows);
     hidden_.resize(static_cast<size_t>(rows * config_.d_model));
     for (int64_t first = 0; first < config_.num_layers; first += encoder_layers_per_graph) {
@@ -103,12 +90,12 @@ void T5Model::encode(const Prompt& prompt, KvCache& cache, const std::vector<int
         }
         if (end == config_.num_layers) x = graph.name(model_.encoder.norm.build(graph, x), "output");
         graph.output(x, hidden_.data());
-        compute_.run(graph, cancel, trace);
+        compute().run(graph, cancel, trace);
     }
     Graph graph("cross");
     ggml_tensor* const encoded = graph.input("encoded", {rows, config_.d_model}, hidden_.data());
     build_cross_cache(graph, encoded, cache, graph.input("cells", {rows}, cells.data()));
-    compute_.run(graph, cancel);
+    compute().run(graph, cancel);
 }
 
 // [soft tokens][tokens] → [N,D]
@@ -189,7 +176,7 @@ void T5Model::decode(const DecoderRows& rows, KvCache& cache, const CancelToken&
         } else {
             graph.output(x, hidden_.data());
         }
-        compute_.run(graph, cancel, trace);
+        compute().run(graph, cancel, trace);
     }
 }
 
@@ -229,7 +216,7 @@ ggml_tensor* T5Model::build_feed_forward(Graph& graph, const T5Weights::FeedForw
                                    ? activate_gated(graph, layers.gate->build(graph, normalized), up, activation)
                                    : activate(graph, up, activation);
     graph.name(inner, "ffn_inner", layer);  // up to 1.2e5 in published models
-    ggml_tensor* const down = layers.down.build_for_large(graph, inner, compute_.is_cpu());
+    ggml_tensor* const down = layers.down.build_for_large(graph, inner, compute().is_cpu());
     return graph.name(ggml_add(graph.context(), x, down), "layer", layer);
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "compute.h"
-#include "decoder-session.h"
+#include "decoder-model.h"
 #include "gguf-file.h"
 #include "layers.h"
 #include "relative-position.h"
@@ -53,13 +53,17 @@ struct T5Weights {
 
 class T5Model : public DecoderModel {
   public:
+    // Checks the file's tensors (names, shapes, types) without loading them. Throws MODEL_FILE_*.
+    static void check(const GgufFile& file, const T5Config& config);
+
+    // Throws MODEL_FILE_TENSOR_*, MODEL_FILE_UNSUPPORTED, OPTION_INVALID, OUT_OF_MEMORY, ABORTED. `compute` must
+    // outlive the model.
     T5Model(const std::shared_ptr<const GgufFile>& file, const T5Config& config, Compute& compute,
             const LanguageModelOptions& options, const LoadMonitor& monitor);
 
     int64_t embedding_length() const override { return config_.d_model; }
     int64_t vocabulary_size() const override { return config_.vocab_size; }
     int64_t max_positions() const override { return 0; }
-    std::unique_ptr<KvCache> create_cache(int32_t cells) const override;
     bool has_encoder() const override { return true; }
     void encode(const Prompt& prompt, KvCache& cache, const std::vector<int32_t>& cells, const CancelToken& cancel,
                 Trace* trace) override;
@@ -80,32 +84,9 @@ class T5Model : public DecoderModel {
     ggml_tensor* build_head(Graph& graph, ggml_tensor* x) const;
 
     T5Config config_;
-    Compute& compute_;
-    ggml_type cache_type_;
     Weights weights_;
     T5Weights model_;
     std::vector<float> hidden_;  // between graphs: [rows,D]
-};
-
-class T5LanguageModel : public LanguageModel {
-  public:
-    // Throws MODEL_FILE_TENSOR_*, MODEL_FILE_UNSUPPORTED, OPTION_INVALID, OUT_OF_MEMORY, ABORTED. `compute` must
-    // outlive the model.
-    T5LanguageModel(const std::shared_ptr<const GgufFile>& file, const T5Config& config, Compute& compute,
-                    const LanguageModelOptions& options, const LoadMonitor& monitor)
-        : model_(std::make_shared<T5Model>(file, config, compute, options, monitor)) {}
-
-    // Checks the file's tensors (names, shapes, types) without loading them.
-    static void check(const GgufFile& file, const T5Config& config);
-
-    int32_t context_size() const override { return model_->cells(); }
-    int64_t max_positions() const override { return model_->max_positions(); }
-    std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) override {
-        return std::make_unique<DecoderSession>(model_, cells, sequences);
-    }
-
-  private:
-    std::shared_ptr<T5Model> model_;
 };
 
 }  // namespace instructblip

@@ -96,8 +96,8 @@ void DecoderSession::append(int32_t sequence, const float* soft_tokens, const in
         const int32_t row_count = std::min(rows_per_graph, count - first);
         const int32_t start = table_.length(sequence);
         table_.append(sequence, row_count);
-        std::vector<Place> places;
-        for (int32_t i = 0; i < row_count; ++i) places.push_back({sequence, start + i});
+        std::vector<Place> places(static_cast<size_t>(row_count));
+        for (int32_t i = 0; i < row_count; ++i) places[static_cast<size_t>(i)] = {sequence, start + i};
         DecoderRows rows = rows_at(table_, places);
         if (tokens != nullptr) rows.tokens.assign(tokens + first, tokens + first + row_count);
         if (soft_tokens != nullptr) {

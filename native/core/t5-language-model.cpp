@@ -144,7 +144,7 @@ ggml_tensor* T5Model::build_encoder_block(Graph& graph, const T5Weights::Block& 
 // encoded [N,D]: keys and values of every decoder layer's cross-attention, once for all steps.
 void T5Model::build_cross_cache(Graph& graph, ggml_tensor* encoded, KvCache& cache, ggml_tensor* cells) const {
     for (int64_t layer = 0; layer < config_.num_decoder_layers; ++layer) {
-        const T5Weights::Attention& cross = *model_.decoder.blocks[static_cast<size_t>(layer)].cross_attention;
+        const T5Weights::Attention& cross = model_.decoder.cross_attentions[static_cast<size_t>(layer)];
         cache.write(graph, layer, cross.key.build(graph, encoded), cross.value.build(graph, encoded), cells);
     }
 }
@@ -197,7 +197,7 @@ ggml_tensor* T5Model::build_decoder_block(Graph& graph, const DecoderInputs& inp
                                                              cache.values(graph, layer, own), "self_attention", layer);
     x = graph.name(ggml_add(graph.context(), x, self.out.build(graph, attended)), "self_residual", layer);
 
-    const T5Weights::Attention& cross = *block.cross_attention;
+    const T5Weights::Attention& cross = model_.decoder.cross_attentions[static_cast<size_t>(layer)];
     normalized = cross.norm.build(graph, x);
     query = cross.query.build(graph, normalized);
     attended = inputs.cross.build_transposed(graph, split(graph, query), cache.keys(graph, layer, encoder),

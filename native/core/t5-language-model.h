@@ -35,13 +35,13 @@ struct T5Weights {
     };
     struct Block {
         Attention self_attention;
-        std::optional<Attention> cross_attention;  // of the decoder
         FeedForward feed_forward;
     };
     struct Stack {
         ggml_tensor* relative_bias;  // [buckets,heads]
         std::vector<Block> blocks;
-        RmsNorm norm;  // behind the last block
+        std::vector<Attention> cross_attentions;  // of the decoder: one for each block
+        RmsNorm norm;                             // behind the last block
     };
     ggml_tensor* tokens;  // [V,D]
     Stack encoder;

@@ -29,10 +29,9 @@ T5Weights::Stack declare_stack(WeightSink& sink, const T5Config& config, const s
                                    {config.relative_attention_num_buckets, config.num_heads}, WeightUse::table);
     for (int64_t layer = 0; layer < layers; ++layer) {
         const std::string name = stage + ".blk." + std::to_string(layer);
-        T5Weights::Block block{
-            declare_attention(sink, config, name + ".attn"), {}, declare_feed_forward(sink, config, name + ".ffn")};
-        if (is_decoder) block.cross_attention = declare_attention(sink, config, name + ".cross_attn");
-        stack.blocks.push_back(std::move(block));
+        stack.blocks.push_back(
+            {declare_attention(sink, config, name + ".attn"), declare_feed_forward(sink, config, name + ".ffn")});
+        if (is_decoder) stack.cross_attentions.push_back(declare_attention(sink, config, name + ".cross_attn"));
     }
     stack.norm = RmsNorm::declare(sink, stage + ".output_norm", config.d_model, config.layer_norm_epsilon);
     return stack;

@@ -80,7 +80,7 @@ function paddedLength(rows: readonly (readonly number[])[], { padTo, multiple }:
 export interface EncodedRows {
   /** [B,T] */
   readonly inputIds: Tensor<Int32Array>;
-  /** [B,T]: 1 = token, 0 = padding. */
+  /** `[B,T]`: 1 = token, 0 = padding. */
   readonly attentionMask: Tensor<Int32Array>;
 }
 

@@ -22,6 +22,7 @@ struct CacheShape {
     int64_t key_length;    // of one head
     int64_t value_length;  // of one head
 
+    // Throws OPTION_INVALID for a type that the heads do not fit.
     uint64_t cell_bytes(ggml_type type) const;
 };
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cstring>
 #include <new>
 #include <utility>
 
 #include "engine-log.h"
 #include "error.h"
+#include "gemm/accelerator.h"
 #include "graph.h"
 #include "threads.h"
 #include "trace.h"
@@ -149,12 +151,20 @@ void Compute::find_weight_places() {
         if (device != cpu_ && own != plain) weight_places_.push_back({device, own});
     }
     // Buffers that keep weights in an order made for this CPU's instructions (AMX, CPU_REPACK).
+    std::vector<WeightPlace> repacked;
     if (const auto get_extra =
             backend_function<ggml_backend_dev_get_extra_bufts_t>(cpu_, "ggml_backend_dev_get_extra_bufts")) {
         for (ggml_backend_buffer_type_t* extra = get_extra(cpu_); extra != nullptr && *extra != nullptr; ++extra) {
-            weight_places_.push_back({cpu_, *extra});
+            const bool is_amx = std::strcmp(ggml_backend_buft_name(*extra), "AMX") == 0;
+            (is_amx ? weight_places_ : repacked).push_back({cpu_, *extra});
         }
     }
+    few_rows_places_ = weight_places_;
+    few_rows_places_.insert(few_rows_places_.end(), repacked.begin(), repacked.end());
+    few_rows_places_.push_back({cpu_, plain});
+    // Our accelerator reads weights as the file has them, and is faster than CPU_REPACK is with many rows.
+    if (ggml_backend_dev_t accelerator = accelerator_device()) weight_places_.push_back({accelerator, plain});
+    weight_places_.insert(weight_places_.end(), repacked.begin(), repacked.end());
     weight_places_.push_back({cpu_, plain});
 }
 
@@ -172,6 +182,13 @@ bool Compute::should_abort(void* self) {
     return cancel != nullptr && cancel->cancelled();
 }
 
+// Half allocated, it is not to be used again, nor freed: where two backends share a type of buffers, as the accelerator
+// and the CPU do, the one's buffer that could not grow was freed, and the other's is still that one.
+void Compute::abandon_scheduler() {
+    static auto& abandoned = *new std::vector<ggml_backend_sched_t>();
+    abandoned.push_back(scheduler_.release());
+}
+
 void Compute::allocate(Graph& graph) {
     if (!scheduler_) {
         std::vector<ggml_backend_t> backends;
@@ -187,7 +204,7 @@ void Compute::allocate(Graph& graph) {
         ggml_backend_sched_alloc_graph(scheduler_.get(), graph.graph())) {
         return;
     }
-    scheduler_.reset();  // half allocated: not to be used again
+    abandon_scheduler();
     throw ModelError("OUT_OF_MEMORY", "memory for activations on " + device_name() +
                                           " could not be had: free some, or use another device");
 }

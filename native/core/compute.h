@@ -35,8 +35,10 @@ class Compute {
     bool is_cpu() const { return device_ == cpu_; }
     int threads() const { return threads_; }
 
-    // Where weights may go, best first. For tables that are looked up: the CPU's plain memory.
+    // Where weights may go, best first: those that many rows are multiplied with, as a rule, and those that few are.
     const std::vector<WeightPlace>& weight_places() const { return weight_places_; }
+    const std::vector<WeightPlace>& few_rows_places() const { return few_rows_places_; }
+    // For tables that are looked up: the CPU's plain memory.
     WeightPlace table_place() const { return {cpu_, ggml_backend_dev_buffer_type(cpu_)}; }
 
     // Throws OUT_OF_MEMORY where the device has less than `bytes` free: the system would promise them,
@@ -53,6 +55,7 @@ class Compute {
     void start_companions();
     void find_weight_places();
     void restart_after_lost_memory();
+    void abandon_scheduler();
     void allocate(Graph& graph);
     void set_threads(const Graph& graph) const;
     void compute(Graph& graph, const CancelToken& cancel);
@@ -62,6 +65,7 @@ class Compute {
     ggml_backend_dev_t device_;
     int threads_;
     std::vector<WeightPlace> weight_places_;
+    std::vector<WeightPlace> few_rows_places_;
     std::vector<ggml_backend_ptr> backends_;  // best first; the CPU is last
     ggml_backend_sched_ptr scheduler_;        // keeps the memory of activations between calls
     const CancelToken* cancel_ = nullptr;     // of the run in progress

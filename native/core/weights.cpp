@@ -47,10 +47,14 @@ const GgufTensor& checked_tensor(const GgufFile& file, const std::string& name, 
     return tensor;
 }
 
+bool is_product(WeightUse use) {
+    return use == WeightUse::product || use == WeightUse::few_rows;
+}
+
 // ggml's dimensions. A product's inner ones count as one: rows lie one after another all the same.
 std::vector<int64_t> dimensions(const GgufTensor& source, WeightUse use) {
     std::vector<int64_t> ne(source.shape.rbegin(), source.shape.rend());
-    if (use != WeightUse::product) return ne;
+    if (!is_product(use)) return ne;
     const int64_t rows = ne.back();
     int64_t columns = 1;
     for (size_t i = 0; i + 1 < ne.size(); ++i) columns *= ne[i];
@@ -64,7 +68,7 @@ std::vector<ggml_tensor*> sample_operations(ggml_context* context, ggml_tensor* 
         ggml_tensor* const ids = ggml_new_tensor_1d(context, GGML_TYPE_I32, sample_rows);
         return {ggml_get_rows(context, weight, ids)};
     }
-    if (use == WeightUse::product) {
+    if (is_product(use)) {
         ggml_tensor* const x = ggml_new_tensor_2d(context, GGML_TYPE_F32, weight->ne[0], sample_rows);
         return {ggml_mul_mat(context, weight, x)};
     }
@@ -91,6 +95,18 @@ bool can_map(const WeightPlace& place) {
     return props.caps.buffer_from_host_ptr && place.buffer_type == ggml_backend_dev_buffer_type(place.device);
 }
 
+std::vector<WeightPlace> places_for(const Compute& compute, WeightUse use) {
+    switch (use) {
+        case WeightUse::table:
+            // Tables stay with the CPU: few devices look rows up in every type, and few rows are wanted.
+            return {compute.table_place()};
+        case WeightUse::few_rows:
+            return compute.few_rows_places();
+        default:
+            return compute.weight_places();
+    }
+}
+
 [[noreturn]] void throw_out_of_memory(const WeightPlace& place) {
     throw ModelError("OUT_OF_MEMORY", std::string("memory for weights in ") +
                                           ggml_backend_buft_name(place.buffer_type) +
@@ -100,8 +116,8 @@ bool can_map(const WeightPlace& place) {
 }  // namespace
 
 bool leaves_file_order(const Compute& compute, ggml_type type, int64_t rows, int64_t columns) {
-    for (const WeightPlace& place : compute.weight_places()) {
-        if (can_live_in(place, type, {columns, rows}, WeightUse::product)) return !can_map(place);
+    for (const WeightPlace& place : compute.few_rows_places()) {
+        if (can_live_in(place, type, {columns, rows}, WeightUse::few_rows)) return !can_map(place);
     }
     return false;
 }
@@ -157,10 +173,7 @@ Weights::Group& Weights::group_at(const WeightPlace& place) {
 
 WeightPlace Weights::choose_place(const GgufTensor& source, WeightUse use) const {
     const std::vector<int64_t> ne = dimensions(source, use);
-    // Tables stay with the CPU: few devices look rows up in every type, and few rows are wanted.
-    const std::vector<WeightPlace> places =
-        use == WeightUse::table ? std::vector<WeightPlace>{compute_.table_place()} : compute_.weight_places();
-    for (const WeightPlace& place : places) {
+    for (const WeightPlace& place : places_for(compute_, use)) {
         if (can_live_in(place, source.type, ne, use)) return place;
     }
     throw ModelError("MODEL_FILE_UNSUPPORTED", "no device can compute with tensor '" + source.name + "' of " +

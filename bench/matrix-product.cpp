@@ -1,0 +1,67 @@
+// Speed of the products of native/core/gemm, by type of weights: best of seven.
+//   cmake -S . -B build/native && cmake --build build/native --target matrix-product-bench
+//   build/native/matrix-product-bench [threads] [rows of weights] [columns] [rows of x]
+// INSTRUCTBLIP_GEMM=avx2|avx512|portable picks the kernels.
+#include "gemm/matrix-product.h"
+
+#include <ggml.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <random>
+#include <vector>
+
+using namespace instructblip::gemm;
+
+namespace {
+
+double best_seconds(const std::function<void()>& work) {
+    double best = 1e9;
+    for (int i = 0; i < 7; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        work();
+        best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    return best;
+}
+
+std::vector<float> noise(int64_t count) {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    std::vector<float> values(static_cast<size_t>(count));
+    for (float& value : values) value = normal(random);
+    return values;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto argument = [&](int i, int fallback) { return argc > i ? std::atoi(argv[i]) : fallback; };
+    const int threads = argument(1, 1);
+    const int64_t rows = argument(2, 6144);
+    const int64_t columns = argument(3, 1408);
+    const int64_t count = argument(4, 257);
+    const Kernels* const kernels = choose_kernels();
+    if (kernels == nullptr) return std::puts("no kernels for this CPU"), 1;
+    std::printf("%s, %d threads, %lld x %lld weights, %lld rows\n", kernels->name, threads,
+                static_cast<long long>(rows), static_cast<long long>(columns), static_cast<long long>(count));
+    Multiplier multiplier(*kernels);
+    const std::vector<float> weights = noise(rows * columns);
+    const std::vector<float> x = noise(count * columns);
+    std::vector<float> y(static_cast<size_t>(count * rows));
+    for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_0,
+                                 GGML_TYPE_Q5_0, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K}) {
+        if (!Multiplier::supports(*kernels, type, columns) || columns % ggml_blck_size(type) != 0) continue;
+        const size_t stride = ggml_row_size(type, columns);
+        std::vector<uint8_t> packed(stride * static_cast<size_t>(rows));
+        ggml_quantize_chunk(type, weights.data(), packed.data(), 0, rows, columns, nullptr);
+        const MatrixProduct product{{packed.data(), stride, rows}, x.data(), columns, y.data(), rows};
+        const double seconds = best_seconds([&] { multiplier.multiply({type, columns, count}, {product}, threads); });
+        const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(columns * count);
+        std::printf("%-5s %8.2f ms %7.0f GFLOP/s\n", ggml_type_name(type), seconds * 1e3, operations / seconds * 1e-9);
+    }
+    return 0;
+}

@@ -1,0 +1,261 @@
+// AVX-512 with VNNI: panels of 32 rows, whole numbers as 0..255 times -127..127, four columns at a time.
+#include "kernels.h"
+
+#ifdef INSTRUCTBLIP_GEMM_X86
+#include <ggml.h>
+#include <immintrin.h>
+
+namespace instructblip::gemm {
+namespace {
+
+using Vec = __m512;
+constexpr int64_t lanes = 16;
+constexpr int row_tile = 12;
+constexpr int quantized_row_tile = 6;
+
+Vec load(const float* from) {
+    return _mm512_loadu_ps(from);
+}
+void store(float* to, Vec value) {
+    _mm512_storeu_ps(to, value);
+}
+Vec set1(float value) {
+    return _mm512_set1_ps(value);
+}
+Vec fma(Vec a, Vec b, Vec c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+Vec mul(Vec a, Vec b) {
+    return _mm512_mul_ps(a, b);
+}
+Vec sub(Vec a, Vec b) {
+    return _mm512_sub_ps(a, b);
+}
+// What is no number is taken from the first argument.
+Vec minimum(Vec a, Vec b) {
+    return _mm512_min_ps(b, a);
+}
+Vec maximum(Vec a, Vec b) {
+    return _mm512_max_ps(b, a);
+}
+Vec absolute(Vec x) {
+    return _mm512_abs_ps(x);
+}
+Vec rounded(Vec x) {
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+Vec exponential2(Vec x) {
+    return _mm512_scalef_ps(_mm512_set1_ps(1.0F), x);
+}
+Vec below_zero(Vec x, Vec then, Vec otherwise) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), otherwise, then);
+}
+
+#include "unpack-x86.inl"
+#include "vector-kernels.inl"
+
+// rows[i][j] ↔ rows[j][i], of 16 x 16 values of 32 bits.
+void transpose(__m512i (&rows)[16]) {
+    __m512i pairs[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+        pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+        rows[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+        rows[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+        rows[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+        rows[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+    }
+    // Now each quarter of rows[4 g + c] holds column 4 q + c of rows 4 g..4 g + 3.
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {
+        const __m512i low01 = _mm512_shuffle_i32x4(rows[c], rows[4 + c], 0x88);
+        const __m512i high01 = _mm512_shuffle_i32x4(rows[c], rows[4 + c], 0xdd);
+        const __m512i low23 = _mm512_shuffle_i32x4(rows[8 + c], rows[12 + c], 0x88);
+        const __m512i high23 = _mm512_shuffle_i32x4(rows[8 + c], rows[12 + c], 0xdd);
+        pairs[c] = _mm512_shuffle_i32x4(low01, low23, 0x88);
+        pairs[8 + c] = _mm512_shuffle_i32x4(low01, low23, 0xdd);
+        pairs[4 + c] = _mm512_shuffle_i32x4(high01, high23, 0x88);
+        pairs[12 + c] = _mm512_shuffle_i32x4(high01, high23, 0xdd);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) rows[i] = pairs[i];
+}
+
+const uint8_t* row_of(const WeightRows& rows, int64_t index) {
+    return rows.data + (index < rows.count ? index : rows.count - 1) * rows.stride;
+}
+
+struct F32 {
+    static constexpr size_t bytes = 4;
+    static __m512i read(const uint8_t* from, __mmask16 mask) { return _mm512_maskz_loadu_epi32(mask, from); }
+};
+struct F16 {
+    static constexpr size_t bytes = 2;
+    static __m512i read(const uint8_t* from, __mmask16 mask) {
+        return _mm512_castps_si512(_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, from)));
+    }
+};
+struct BF16 {
+    static constexpr size_t bytes = 2;
+    static __m512i read(const uint8_t* from, __mmask16 mask) {
+        return _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from)), 16);
+    }
+};
+
+template <class Type>
+void pack(const WeightRows& rows, int64_t column, int64_t columns, float* panel) {
+    for (int64_t first = 0; first < panel_rows; first += lanes) {
+        for (int64_t j = 0; j < columns; j += lanes) {
+            const int64_t count = columns - j < lanes ? columns - j : lanes;
+            const auto mask = static_cast<__mmask16>((1U << count) - 1);
+            __m512i block[16];
+            for (int64_t i = 0; i < lanes; ++i) {
+                block[i] = Type::read(row_of(rows, first + i) + (column + j) * Type::bytes, mask);
+            }
+            transpose(block);
+            float* const to = panel + j * panel_rows + first;
+            for (int64_t i = 0; i < count; ++i) _mm512_storeu_si512(to + i * panel_rows, block[i]);
+        }
+    }
+}
+
+// Values [K/4,panel,4].
+template <class Type>
+struct Unpacker {
+    static void unpack(const WeightRows& rows, int64_t column, int64_t columns, const QuantizedPanel& panel) {
+        for (int64_t first = 0; first < panel_rows; first += lanes) {
+            for (int64_t j = 0; j < columns; j += 64) {
+                const int64_t count = columns - j < 64 ? 32 : 64;
+                unpack_values(rows, first, column + j, count, panel.values + (j / 4 * panel_rows + first) * 4);
+            }
+            for (int64_t j = 0; j < columns; j += 8 * Type::group) {
+                const int64_t offset = j / Type::group * panel_rows + first;
+                unpack_scales(rows, first, column + j, columns - j, panel.scales + offset, panel.mins + offset);
+            }
+        }
+    }
+
+    static void unpack_values(const WeightRows& rows, int64_t first, int64_t column, int64_t columns, uint8_t* to) {
+        __m512i block[16];
+        for (int64_t i = 0; i < lanes; ++i) {
+            __m256i values[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+            Type::values(row_of(rows, first + i), column, columns, values);
+            block[i] = _mm512_inserti64x4(_mm512_castsi256_si512(values[0]), values[1], 1);
+        }
+        transpose(block);
+        for (int64_t i = 0; i < columns / 4; ++i) _mm512_storeu_si512(to + i * panel_rows * 4, block[i]);
+    }
+
+    static void unpack_scales(const WeightRows& rows, int64_t first, int64_t column, int64_t columns, float* scales,
+                              float* mins) {
+        const int64_t groups = columns < 8 * Type::group ? columns / Type::group : 8;
+        __m512i block[16];
+        for (int64_t i = 0; i < lanes; ++i) {
+            const Eight eight = Type::eight(row_of(rows, first + i), column, groups * Type::group);
+            block[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_castps_si256(eight.scales)),
+                                          _mm256_castps_si256(eight.mins), 1);
+        }
+        transpose(block);
+        for (int64_t i = 0; i < groups; ++i) {
+            _mm512_storeu_si512(scales + i * panel_rows, block[i]);
+            _mm512_storeu_si512(mins + i * panel_rows, block[8 + i]);
+        }
+    }
+};
+
+template <class Type>
+struct Formats {
+    static constexpr QuantizedFormat format = {Unpacker<Type>::unpack, Type::group};
+};
+
+QuantizedFormat format(int type) {
+    return format_of<Formats>(type);
+}
+
+void quantize(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums) {
+    for (int64_t j = 0; j < columns; j += block_size) {
+        const Vec x0 = load(x + j);
+        const Vec x1 = load(x + j + lanes);
+        // As whole numbers, because there infinity, and above it what is no number, are the largest.
+        const __m512i largest = _mm512_max_epi32(_mm512_castps_si512(absolute(x0)), _mm512_castps_si512(absolute(x1)));
+        const float most = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(largest))));
+        const float scale = most / 127;
+        const Vec factor = set1(most > 0 ? 127 / most : 0.0F);
+        const __m512i q0 = _mm512_cvtps_epi32(mul(x0, factor));
+        const __m512i q1 = _mm512_cvtps_epi32(mul(x1, factor));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(values + j), _mm512_cvtsepi32_epi8(q0));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(values + j + lanes), _mm512_cvtsepi32_epi8(q1));
+        scales[j / block_size] = scale;
+        if (group == block_size) {
+            sums[j / group] = scale * static_cast<float>(_mm512_reduce_add_epi32(_mm512_add_epi32(q0, q1)));
+        } else {
+            sums[j / group] = scale * static_cast<float>(_mm512_reduce_add_epi32(q0));
+            sums[j / group + 1] = scale * static_cast<float>(_mm512_reduce_add_epi32(q1));
+        }
+    }
+}
+
+template <int rows, int64_t group>
+void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const QuantizedRows& x, float* sums) {
+    Vec left[rows];
+    Vec right[rows];
+#pragma GCC unroll 8
+    for (int row = 0; row < rows; ++row) {
+        left[row] = load(sums + row * panel_rows);
+        right[row] = load(sums + row * panel_rows + lanes);
+    }
+    const uint8_t* weights = panel.values;
+    for (int64_t j = 0; j < columns; j += group) {
+        __m512i products0[rows];
+        __m512i products1[rows];
+#pragma GCC unroll 8
+        for (int row = 0; row < rows; ++row) products0[row] = products1[row] = _mm512_setzero_si512();
+#pragma GCC unroll 8
+        for (int64_t i = 0; i < group; i += 4, weights += panel_rows * 4) {
+            const __m512i w0 = _mm512_loadu_si512(weights);
+            const __m512i w1 = _mm512_loadu_si512(weights + 64);
+#pragma GCC unroll 8
+            for (int row = 0; row < rows; ++row) {
+                int32_t four;
+                __builtin_memcpy(&four, x.values + row * x.value_stride + j + i, sizeof(four));
+                const __m512i value = _mm512_set1_epi32(four);
+                products0[row] = _mm512_dpbusd_epi32(products0[row], w0, value);
+                products1[row] = _mm512_dpbusd_epi32(products1[row], w1, value);
+            }
+        }
+        const int64_t index = j / group;
+        const Vec scale0 = load(panel.scales + index * panel_rows);
+        const Vec scale1 = load(panel.scales + index * panel_rows + lanes);
+        const Vec min0 = load(panel.mins + index * panel_rows);
+        const Vec min1 = load(panel.mins + index * panel_rows + lanes);
+#pragma GCC unroll 8
+        for (int row = 0; row < rows; ++row) {
+            const Vec scale = set1(x.scales[row * x.scale_stride + j / block_size]);
+            const Vec sum = set1(x.sums[row * x.sum_stride + index]);
+            left[row] = fma(_mm512_cvtepi32_ps(products0[row]), mul(scale0, scale), left[row]);
+            right[row] = fma(_mm512_cvtepi32_ps(products1[row]), mul(scale1, scale), right[row]);
+            left[row] = _mm512_fnmadd_ps(min0, sum, left[row]);
+            right[row] = _mm512_fnmadd_ps(min1, sum, right[row]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int row = 0; row < rows; ++row) {
+        store(sums + row * panel_rows, left[row]);
+        store(sums + row * panel_rows + lanes, right[row]);
+    }
+}
+
+#include "quantized-tile.inl"
+
+}  // namespace
+
+const Kernels avx512_kernels = {"avx512",  panel_rows,         row_tile,   quantized_row_tile, 1,
+                                pack<F32>, pack<F16>,          pack<BF16>, multiply_float,     format,
+                                quantize,  multiply_quantized, gelu};
+
+}  // namespace instructblip::gemm
+#endif

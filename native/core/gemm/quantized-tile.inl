@@ -1,0 +1,18 @@
+// Number of rows and size of groups at compile time, from those at run time. The including file defines
+// multiply_quantized_rows and quantized_row_tile.
+
+template <int most, int64_t group>
+void multiply_quantized_tile(const QuantizedPanel& panel, int64_t columns, const QuantizedRows& x, int64_t rows,
+                             float* sums) {
+    if constexpr (most > 1) {
+        if (rows < most) return multiply_quantized_tile<most - 1, group>(panel, columns, x, rows, sums);
+    }
+    multiply_quantized_rows<most, group>(panel, columns, x, sums);
+}
+
+void multiply_quantized(const QuantizedPanel& panel, int64_t columns, int64_t group, const QuantizedRows& x,
+                        int64_t rows, float* sums) {
+    const auto multiply =
+        group == 16 ? multiply_quantized_tile<quantized_row_tile, 16> : multiply_quantized_tile<quantized_row_tile, 32>;
+    multiply(panel, columns, x, rows, sums);
+}

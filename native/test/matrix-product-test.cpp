@@ -1,0 +1,258 @@
+// Every kernel that this CPU runs against a plain triple loop: odd sizes, tails, strides, sizes of numbers, and what is
+// no number.
+#include "gemm/matrix-product.h"
+
+#include <ggml.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "check.h"
+
+using namespace instructblip::gemm;
+
+namespace {
+
+const Kernels* const all_kernels[] = {
+#ifdef INSTRUCTBLIP_GEMM_X86
+    &avx512_kernels,
+    &avx2_kernels,
+#endif
+#ifdef __GNUC__
+    &portable_kernels,
+#endif
+};
+
+struct Size {
+    int64_t rows;     // R
+    int64_t columns;  // K
+    int64_t count;    // N
+};
+
+// One product with gaps between the rows of w, x and y, whose bytes must not change.
+struct Case {
+    Size size;
+    ggml_type type;
+    size_t w_stride;
+    int64_t x_stride;
+    int64_t y_stride;
+    std::vector<uint8_t> w;
+    std::vector<float> weights;  // what w stands for
+    std::vector<float> x;
+    std::vector<float> y;
+
+    static constexpr float untouched = 12345;
+
+    Case(ggml_type type, const Size& size, float scale, unsigned seed)
+        : size(size),
+          type(type),
+          w_stride(ggml_row_size(type, size.columns) + 2 * ggml_type_size(type)),
+          x_stride(size.columns + 3),
+          y_stride(size.rows + 5),
+          w(w_stride * static_cast<size_t>(size.rows)),
+          weights(static_cast<size_t>(size.rows * size.columns)),
+          x(static_cast<size_t>(x_stride * size.count)),
+          y(static_cast<size_t>(y_stride * size.count), untouched) {
+        std::mt19937 random(seed);
+        std::normal_distribution<float> normal;
+        for (float& value : x) value = scale * normal(random);
+        for (float& value : weights) value = normal(random);
+        for (int64_t row = 0; row < size.rows; ++row) {
+            float* const values = weights.data() + row * size.columns;
+            uint8_t* const to = w.data() + static_cast<size_t>(row) * w_stride;
+            ggml_quantize_chunk(type, values, to, 0, 1, size.columns, nullptr);
+            if (type == GGML_TYPE_F32) std::memcpy(to, values, static_cast<size_t>(size.columns) * sizeof(float));
+            const auto to_float = ggml_get_type_traits(type)->to_float;
+            if (to_float != nullptr) to_float(to, values, size.columns);
+        }
+    }
+
+    void run(const Kernels& kernels, int threads) {
+        Multiplier multiplier(kernels);
+        const MatrixProduct product{{w.data(), w_stride, size.rows}, x.data(), x_stride, y.data(), y_stride};
+        multiplier.multiply({type, size.columns, size.count}, {product}, threads);
+    }
+
+    double expected(int64_t row, int64_t output) const {
+        double sum = 0;
+        for (int64_t i = 0; i < size.columns; ++i) {
+            sum += static_cast<double>(weights[static_cast<size_t>(output * size.columns + i)]) *
+                   static_cast<double>(x[static_cast<size_t>(row * x_stride + i)]);
+        }
+        return sum;
+    }
+
+    // The largest of all results, in units of |x|: about what a result is, weights being normally distributed.
+    double error() const {
+        double worst = 0;
+        for (int64_t row = 0; row < size.count; ++row) {
+            for (int64_t output = 0; output < size.rows; ++output) {
+                const double value = y[static_cast<size_t>(row * y_stride + output)];
+                worst = std::max(worst, std::fabs(value - expected(row, output)) / length(row));
+            }
+        }
+        return worst;
+    }
+
+    double length(int64_t row) const {
+        double squares = 0;
+        for (int64_t i = 0; i < size.columns; ++i) {
+            const double value = x[static_cast<size_t>(row * x_stride + i)];
+            squares += value * value;
+        }
+        return std::sqrt(squares);
+    }
+
+    bool gaps_untouched() const {
+        for (int64_t row = 0; row < size.count; ++row) {
+            for (int64_t i = size.rows; i < y_stride; ++i) {
+                if (y[static_cast<size_t>(row * y_stride + i)] != untouched) return false;
+            }
+        }
+        return true;
+    }
+};
+
+constexpr ggml_type types[] = {GGML_TYPE_F32,  GGML_TYPE_F16,  GGML_TYPE_BF16, GGML_TYPE_Q8_0,
+                               GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1,
+                               GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K};
+
+bool is_float(ggml_type type) {
+    return type == GGML_TYPE_F32 || type == GGML_TYPE_F16 || type == GGML_TYPE_BF16;
+}
+
+std::vector<Size> sizes(ggml_type type) {
+    if (ggml_blck_size(type) == 256) return {{1, 256, 1}, {33, 768, 13}, {70, 1280, 5}};
+    if (!is_float(type)) return {{1, 32, 1}, {33, 96, 13}, {70, 1440, 7}, {31, 544, 8}, {16, 512, 25}};
+    return {{1, 1, 1}, {33, 7, 13}, {70, 1031, 5}, {31, 513, 25}, {64, 512, 12}};
+}
+
+void test_against_loop(const Kernels& kernels) {
+    for (const ggml_type type : types) {
+        double worst = 0;
+        for (const Size& size : sizes(type)) {
+            if (!Multiplier::supports(kernels, type, size.columns)) continue;
+            for (const float scale : {1.0F, 1e-20F, 1e20F}) {
+                Case product(type, size, scale, 7);
+                product.run(kernels, 1);
+                const double error = product.error();
+                // In floats every one of K sums is rounded; else x is, to whole numbers up to 127 in blocks of 32.
+                const double bound = is_float(type) ? 2e-7 * std::sqrt(static_cast<double>(size.columns)) : 4e-2;
+                CHECK_THAT(error < bound, check::text(kernels.name, " ", ggml_type_name(type), " ", size.rows, "x",
+                                                      size.columns, "x", size.count, ": off by ", error));
+                CHECK(product.gaps_untouched());
+                worst = std::max(worst, error);
+            }
+        }
+        std::printf("%s %s: off by %.2g\n", kernels.name, ggml_type_name(type), worst);
+    }
+}
+
+// A row's result is the same alone, in company and on more threads.
+void test_independence(const Kernels& kernels) {
+    for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K}) {
+        if (!Multiplier::supports(kernels, type, 512)) continue;
+        Case all(type, {45, 512, 19}, 1, 3);
+        all.run(kernels, 1);
+        Case threads = all;
+        threads.run(kernels, 3);
+        CHECK(threads.y == all.y);
+        Case alone = all;
+        alone.size.count = 1;
+        alone.run(kernels, 1);
+        CHECK(std::equal(alone.y.begin(), alone.y.begin() + 45, all.y.begin()));
+    }
+}
+
+// Large numbers beside small ones: no less exact than with x rounded to the engine's q8_0.
+void test_outliers(const Kernels& kernels) {
+    for (const ggml_type type : {GGML_TYPE_Q8_0, GGML_TYPE_Q4_0}) {
+        if (!Multiplier::supports(kernels, type, 512)) continue;
+        Case ours(type, {40, 512, 6}, 1, 5);
+        for (int64_t row = 0; row < 6; ++row) ours.x[static_cast<size_t>(row * ours.x_stride + 100)] = 50;
+        ours.run(kernels, 1);
+        Case rounded = ours;
+        std::vector<uint8_t> blocks(ggml_row_size(GGML_TYPE_Q8_0, 512));
+        double ours_squares = 0;
+        double rounded_squares = 0;
+        for (int64_t row = 0; row < 6; ++row) {
+            float* const x = rounded.x.data() + row * rounded.x_stride;
+            ggml_quantize_chunk(GGML_TYPE_Q8_0, x, blocks.data(), 0, 1, 512, nullptr);
+            ggml_get_type_traits(GGML_TYPE_Q8_0)->to_float(blocks.data(), x, 512);
+            for (int64_t output = 0; output < 40; ++output) {
+                const double exact = ours.expected(row, output);
+                const double value = ours.y[static_cast<size_t>(row * ours.y_stride + output)];
+                ours_squares += (value - exact) * (value - exact);
+                rounded_squares += std::pow(rounded.expected(row, output) - exact, 2);
+            }
+        }
+        CHECK_THAT(ours_squares < 1.05 * rounded_squares,
+                   check::text(kernels.name, " with outliers: squares of errors ", ours_squares, ", of the engine's ",
+                               rounded_squares));
+    }
+}
+
+void test_not_finite(const Kernels& kernels) {
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    for (const ggml_type type : {GGML_TYPE_F32, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K}) {
+        if (!Multiplier::supports(kernels, type, 256)) continue;
+        for (const float bad : {infinity, -infinity, std::numeric_limits<float>::quiet_NaN()}) {
+            Case product(type, {20, 256, 3}, 1, 9);
+            product.x[static_cast<size_t>(product.x_stride + 77)] = bad;
+            product.run(kernels, 1);
+            for (int64_t output = 0; output < 20; ++output) {
+                CHECK(std::isfinite(product.y[static_cast<size_t>(output)]));
+                CHECK(!std::isfinite(product.y[static_cast<size_t>(product.y_stride + output)]));
+            }
+        }
+    }
+}
+
+void test_gelu(const Kernels& kernels) {
+    constexpr int64_t count = 40003;
+    constexpr int64_t middle = count / 2;
+    std::vector<float> x(count);
+    for (int64_t i = 0; i < count; ++i) x[static_cast<size_t>(i)] = static_cast<float>(i - middle) * 1e-3F;
+    std::vector<float> y(count + 1, 7);
+    std::vector<float> gated(count);
+    const std::vector<float> factor(count, 3);
+    Multiplier multiplier(kernels);
+    multiplier.gelu(x.data(), nullptr, count, y.data(), 2);
+    multiplier.gelu(x.data(), factor.data(), count, gated.data(), 1);
+    double worst = 0;
+    for (size_t i = 0; i < count; ++i) {
+        const double exact = 0.5 * x[i] * std::erfc(-x[i] / std::sqrt(2.0));
+        worst = std::max(worst, std::fabs(y[i] - exact) / std::max(1.0, std::fabs(exact)));
+        CHECK(gated[i] == 3 * y[i]);
+    }
+    CHECK_THAT(worst < 3e-7, check::text(kernels.name, " gelu: off by ", worst));
+    CHECK(y[count] == 7);
+    const float far[] = {-1e30F, -0.0F, 0.0F, 1e30F};
+    float far_y[4];
+    multiplier.gelu(far, nullptr, 4, far_y, 1);
+    CHECK(far_y[0] == 0 && far_y[1] == 0 && far_y[2] == 0 && far_y[3] == 1e30F);
+    const float none = std::numeric_limits<float>::quiet_NaN();
+    multiplier.gelu(&none, nullptr, 1, far_y, 1);
+    CHECK(std::isnan(far_y[0]));
+}
+
+}  // namespace
+
+int main() {
+    int tested = 0;
+    for (const Kernels* const kernels : all_kernels) {
+        if (!runs_here(*kernels)) continue;
+        ++tested;
+        test_against_loop(*kernels);
+        test_independence(*kernels);
+        test_outliers(*kernels);
+        test_not_finite(*kernels);
+        test_gelu(*kernels);
+    }
+    CHECK(tested > 0);
+    return check::report();
+}

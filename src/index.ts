@@ -50,8 +50,11 @@ export {
   inspectModel,
 } from './model/inspect.js';
 export { InstructBlip, type ModelInfo } from './model/instruct-blip.js';
-export type { EngineLogLine, LoadOptions, LoadProgress } from './model/load-options.js';
-export type { ModelSource } from './model/model-files.js';
+export type { EngineLogLine, LoadOptions, LoadProgress, StageLoadOptions } from './model/load-options.js';
+export type { ModelSource, VisionSource } from './model/model-files.js';
+export { InstructBlipQFormerModel, type QFormerForwardInputs, type QFormerOutputs } from './model/qformer-model.js';
+export type { OutputOptions } from './model/stage-options.js';
+export { InstructBlipVisionModel, type VisionForwardInputs, type VisionOutputs } from './model/vision-model.js';
 export type { KvCacheType } from './native/addon.js';
 export type { EncodedRows } from './processor/batch-encoding.js';
 export type { BlipImageProcessor, ImageDefaults } from './processor/blip-image-processor.js';

@@ -17,6 +17,7 @@ namespace instructblip {
 namespace {
 
 constexpr int64_t largest_int = std::numeric_limits<int32_t>::max();
+constexpr int64_t largest_side = 1 << 20;  // of a picture, in pixels
 
 std::optional<ggml_type> to_cache_type(const Napi::Value& value) {
     const std::string name = to_string(value, "kvCacheType");
@@ -43,6 +44,10 @@ ModelOptions to_model_options(const Napi::Object& options) {
     result.language_model.context_size = integer("contextSize", 0, largest_int);
     result.language_model.max_sequences = integer("maxSequences", 1, largest_int);
     result.language_model.kv_cache_type = to_cache_type(options.Get("kvCacheType"));
+    const auto stage = [&](const char* name) {
+        return options.Get(name).IsUndefined() || to_bool(options.Get(name), name);
+    };
+    result.stages = {stage("visionEncoder"), stage("qformer")};
     return result;
 }
 
@@ -92,7 +97,8 @@ void ModelObject::define(Napi::Env env, Napi::Object exports) {
         env, "Model",
         {InstanceMethod<&ModelObject::tokenize>("tokenize"), InstanceMethod<&ModelObject::token_bytes>("tokenBytes"),
          InstanceMethod<&ModelObject::encode_image>("encodeImage"),
-         InstanceMethod<&ModelObject::query_image>("queryImage"),
+         InstanceMethod<&ModelObject::query_image>("queryImage"), InstanceMethod<&ModelObject::run_vision>("runVision"),
+         InstanceMethod<&ModelObject::run_qformer>("runQFormer"),
          InstanceMethod<&ModelObject::create_session>("createSession"), InstanceMethod<&ModelObject::trace>("trace"),
          InstanceMethod<&ModelObject::dispose>("dispose")}));
     environment.session_class = Napi::Persistent(SessionObject::define(env));
@@ -112,8 +118,9 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
         Environment& environment = Environment::of(info.Env());
         const Napi::Object options = to_object(info[0], "options");
+        const Napi::Value language_model = options.Get("languageModelPath");
         const ModelPaths paths{to_path(options.Get("visionPath"), "visionPath"),
-                               to_path(options.Get("languageModelPath"), "languageModelPath")};
+                               language_model.IsNull() ? "" : to_path(language_model, "languageModelPath")};
         const Napi::Object object = environment.model_class.New({});
         ModelObject* const self = Unwrap(object);  // lives as long as the call: it is what the call keeps alive
         const std::shared_ptr<ModelHost> host = self->host_;
@@ -138,7 +145,8 @@ Napi::Object ModelObject::described() {
     Napi::Object self = Value();
     self.Set("info", from_model_info(env, *host_->model));
     self.Set("qformerVocabulary", from_strings(env, host_->model->facts().processor.tokens));
-    self.Set("languageVocabulary", from_vocabulary(env, host_->model->facts().language_model.vocabulary));
+    const auto& file = host_->model->facts().language_model;
+    self.Set("languageVocabulary", from_vocabulary(env, file ? file->vocabulary : std::nullopt));
     return self;
 }
 
@@ -187,6 +195,46 @@ Napi::Value ModelObject::query_image(const Napi::CallbackInfo& info) {
             return settle_floats(host->model->query_image(features, ids, cancel));
         };
         return Environment::of(info.Env()).call(*host_->queue, scope_of(info[2]), std::move(work));
+    });
+}
+
+// Runs a stage for the intermediates of these names.
+Napi::Value ModelObject::run_stage(const Napi::Value& names, const Napi::Value& cancel, StageRun run) {
+    host_->require();
+    const std::vector<std::string> list = to_strings(names, "names");
+    auto work = [host = host_, wanted = std::set<std::string>(list.begin(), list.end()), run = std::move(run)](
+                    const CancelToken& token, const Progress&) -> Settle {
+        const auto trace = std::make_shared<Trace>(wanted);
+        run(*host->model, token, *trace);
+        return [trace](Napi::Env env) { return from_trace(env, *trace); };
+    };
+    return Environment::of(Env()).call(*host_->queue, scope_of(cancel), std::move(work));
+}
+
+Napi::Value ModelObject::run_vision(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+        const GridSize size{to_integer(info[1], "height", 1, largest_side),
+                            to_integer(info[2], "width", 1, largest_side)};
+        return run_stage(info[3], info[4],
+                         [pixels = to_floats(info[0], "pixels"), size](InstructBlip& model, const CancelToken& cancel,
+                                                                       Trace& trace) {
+                             model.run_vision(pixels, size, cancel, trace);
+                         });
+    });
+}
+
+Napi::Value ModelObject::run_qformer(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+        QFormerInput input{to_floats(info[0], "features"),
+                           to_ints(info[1], "ids"),
+                           to_ints(info[2], "mask"),
+                           to_ints(info[3], "featureMask"),
+                           {}};
+        if (!info[4].IsNull()) input.queries = to_floats(info[4], "queries");
+        return run_stage(info[5], info[6],
+                         [input = std::move(input)](InstructBlip& model, const CancelToken& cancel, Trace& trace) {
+                             model.run_qformer(input, cancel, trace);
+                         });
     });
 }
 

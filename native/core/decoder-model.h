@@ -17,19 +17,6 @@
 
 namespace instructblip {
 
-// The mask of cells that rows do not see, as the graph's input: [R,count] of 0 and -infinity.
-class HiddenCells {
-  public:
-    explicit HiddenCells(const VisibleCells& cells);
-
-    // nullptr: every row sees every cell. This must live until the graph has run.
-    ggml_tensor* build(Graph& graph, const std::string& name) const;
-
-  private:
-    std::vector<int64_t> shape_;
-    std::vector<float> mask_;  // empty: nothing is hidden
-};
-
 // The last `count` rows of x [N,D].
 ggml_tensor* last_rows(Graph& graph, ggml_tensor* x, int64_t count);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "attention-mask.h"
 #include "graph.h"
 
 namespace instructblip {
@@ -66,12 +67,12 @@ void OptModel::decode(const DecoderRows& rows, KvCache& cache, const CancelToken
     for (int32_t& row : position_rows) row += position_offset;
     hidden_.resize(static_cast<size_t>(count * config_.hidden_size));
     logits.resize(static_cast<size_t>(rows.outputs * config_.vocab_size));
-    const HiddenCells hidden_cells(rows.own);
+    const AttentionMask own(rows.own.positions, rows.own.count);
     for (int64_t first = 0; first < config_.num_hidden_layers; first += layers_per_graph) {
         const int64_t end = std::min(first + layers_per_graph, config_.num_hidden_layers);
         Graph graph("opt", trace);
         ggml_tensor* const cells = graph.input("cells", {count}, rows.cells.data());
-        ggml_tensor* const mask = hidden_cells.build(graph, "own_mask");
+        ggml_tensor* const mask = own.build(graph, "own_mask");
         ggml_tensor* x = first == 0 ? build_embeddings(graph, rows, position_rows)
                                     : graph.input("hidden", {count, config_.hidden_size}, hidden_.data());
         for (int64_t layer = first; layer < end; ++layer) {

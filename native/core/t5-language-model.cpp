@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "attention-mask.h"
 #include "graph.h"
 
 namespace instructblip {
@@ -155,8 +156,8 @@ void T5Model::decode(const DecoderRows& rows, KvCache& cache, const CancelToken&
     const std::vector<int32_t> buckets = decoder_buckets(config_, rows);
     hidden_.resize(static_cast<size_t>(count * config_.d_model));
     logits.resize(static_cast<size_t>(rows.outputs * config_.vocab_size));
-    const HiddenCells own(rows.own);
-    const HiddenCells encoder(rows.encoder);
+    const AttentionMask own(rows.own.positions, rows.own.count);
+    const AttentionMask encoder(rows.encoder.positions, rows.encoder.count);
     for (int64_t first = 0; first < config_.num_decoder_layers; first += decoder_layers_per_graph) {
         const int64_t end = std::min(first + decoder_layers_per_graph, config_.num_decoder_layers);
         Graph graph("decoder", trace);

@@ -71,24 +71,6 @@ const EngineTokenizer& require_tokenizer(const InstructBlip& model) {
     throw ModelError("OPTION_UNSUPPORTED", "the tokenizer of this language model is not the engine's");
 }
 
-// Runs what leads up to the named intermediates.
-void run_traced(InstructBlip& model, const std::string& stage, const std::vector<float>& input,
-                const std::vector<int32_t>& ids, const CancelToken& cancel, Trace& trace) {
-    if (stage == "vision") {
-        model.encode_image(input, cancel, &trace);
-    } else if (stage == "qformer") {
-        model.query_image(model.encode_image(input, cancel), ids, cancel, &trace);
-    } else {
-        Prompt prompt{input, ids, {}};
-        const int32_t start = model.facts().text.decoder_start_token_id;
-        if (start >= 0) prompt.answer_start.push_back(start);
-        std::vector<float> logits;
-        const int32_t cells = model.language_model().context_size();
-        model.language_model().create_session(cells, 1)->prefill(prompt, cancel, logits, &trace);
-    }
-    trace.require_complete();
-}
-
 }  // namespace
 
 void ModelObject::define(Napi::Env env, Napi::Object exports) {
@@ -99,7 +81,8 @@ void ModelObject::define(Napi::Env env, Napi::Object exports) {
          InstanceMethod<&ModelObject::encode_image>("encodeImage"),
          InstanceMethod<&ModelObject::query_image>("queryImage"), InstanceMethod<&ModelObject::run_vision>("runVision"),
          InstanceMethod<&ModelObject::run_qformer>("runQFormer"),
-         InstanceMethod<&ModelObject::create_session>("createSession"), InstanceMethod<&ModelObject::trace>("trace"),
+         InstanceMethod<&ModelObject::run_language>("runLanguage"),
+         InstanceMethod<&ModelObject::create_session>("createSession"),
          InstanceMethod<&ModelObject::dispose>("dispose")}));
     environment.session_class = Napi::Persistent(SessionObject::define(env));
     exports.Set("loadModel", Napi::Function::New(env, load, "loadModel"));
@@ -238,31 +221,22 @@ Napi::Value ModelObject::run_qformer(const Napi::CallbackInfo& info) {
     });
 }
 
+Napi::Value ModelObject::run_language(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+        ForwardInput input{to_floats(info[0], "softTokens"), to_ints(info[1], "tokens"), to_ints(info[2], "mask"),
+                           to_ints(info[3], "answer"), to_ints(info[4], "answerMask")};
+        return run_stage(info[5], info[6],
+                         [input = std::move(input)](InstructBlip& model, const CancelToken& cancel, Trace& trace) {
+                             model.run_language(input, cancel, trace);
+                         });
+    });
+}
+
 Napi::Value ModelObject::create_session(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
         const auto cells = static_cast<int32_t>(to_integer(info[0], "cells", 1, largest_int));
         const auto sequences = static_cast<int32_t>(to_integer(info[1], "sequences", 1, largest_int));
         return SessionObject::create(Value(), host_, cells, sequences);
-    });
-}
-
-Napi::Value ModelObject::trace(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-        host_->require();
-        const std::string stage = to_string(info[0], "stage");
-        if (stage != "vision" && stage != "qformer" && stage != "language") {
-            throw_wrong_type("stage", "'vision', 'qformer' or 'language'");
-        }
-        const std::vector<std::string> names = to_strings(info[1], "names");
-        auto work = [host = host_, stage, names = std::set<std::string>(names.begin(), names.end()),
-                     input = to_floats(info[2], "input"),
-                     ids = to_ints(info[3], "ids")](const CancelToken& cancel, const Progress&) -> Settle {
-            const auto trace = std::make_shared<Trace>(names);
-            run_traced(*host->model, stage, input, ids, cancel, *trace);
-            return [trace](Napi::Env env) { return from_trace(env, *trace); };
-        };
-        const CallScope scope{host_.get(), Value(), nullptr, {}};
-        return Environment::of(info.Env()).call(*host_->queue, scope, std::move(work));
     });
 }
 

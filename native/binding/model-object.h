@@ -33,8 +33,8 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
     Napi::Value query_image(const Napi::CallbackInfo& info);
     Napi::Value run_vision(const Napi::CallbackInfo& info);
     Napi::Value run_qformer(const Napi::CallbackInfo& info);
+    Napi::Value run_language(const Napi::CallbackInfo& info);
     Napi::Value create_session(const Napi::CallbackInfo& info);
-    Napi::Value trace(const Napi::CallbackInfo& info);
     Napi::Value dispose(const Napi::CallbackInfo& info);
 
     using StageRun = std::function<void(InstructBlip&, const CancelToken&, Trace&)>;

@@ -13,6 +13,13 @@ ggml_tensor* last_rows(Graph& graph, ggml_tensor* x, int64_t count) {
     return ggml_view_2d(graph.context(), x, x->ne[0], count, x->nb[1], static_cast<size_t>(first) * x->nb[1]);
 }
 
+void DecoderModel::require_score_memory(int64_t rows) const {
+    // Scores, softmax and bias live at once.
+    compute_.require_memory(3 * sizeof(float) * static_cast<uint64_t>(cache_shape_.heads * rows * rows),
+                            "a prompt of " + std::to_string(rows) + " tokens",
+                            "shorten the question, attention scores grow with its square");
+}
+
 DecoderModel::DecoderModel(Compute& compute, const CacheShape& cache, ggml_type cache_type,
                            const LanguageModelOptions& options)
     : compute_(compute),

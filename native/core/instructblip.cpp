@@ -155,4 +155,9 @@ void InstructBlip::run_qformer(const QFormerInput& input, const CancelToken& can
     trace.require_complete();
 }
 
+void InstructBlip::run_language(const ForwardInput& input, const CancelToken& cancel, Trace& trace) {
+    language_model().forward(input, cancel, trace);
+    trace.require_complete();
+}
+
 }  // namespace instructblip

@@ -77,6 +77,7 @@ class InstructBlip {
     // pixels [3,height,width], of any size
     void run_vision(const std::vector<float>& pixels, const GridSize& size, const CancelToken& cancel, Trace& trace);
     void run_qformer(const QFormerInput& input, const CancelToken& cancel, Trace& trace);
+    void run_language(const ForwardInput& input, const CancelToken& cancel, Trace& trace);
 
     bool has_language_model() const { return language_model_ != nullptr; }
     // Its sessions are prefilled with soft tokens first, then with the prompt's ids.

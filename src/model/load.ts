@@ -1,3 +1,4 @@
+import type { InstructBlipConfig } from '../config/instruct-blip-config.js';
 import type { NativeLoadOptions, NativeModel } from '../native/addon.js';
 import type { LoadedAddon } from '../native/load-addon.js';
 import { loadAddon } from '../native/load-addon.js';
@@ -6,7 +7,7 @@ import { ImageProcessor } from '../processor/image-processor.js';
 import { QFormerTokenizer } from '../processor/qformer-tokenizer.js';
 import { tokenizerOf } from '../processor/tokenizer-of-model.js';
 import { listenToEngineLog } from './engine-log.js';
-import { type GgufFacts, readFacts } from './gguf-facts.js';
+import { GgufFacts, modelConfigOf } from './gguf-facts.js';
 import { linkSignals } from './linked-signal.js';
 import {
   imageCacheOf,
@@ -38,6 +39,32 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   }));
 }
 
+/** A whole model with its configuration, as the Hugging Face class has it. */
+export async function loadWithConfig(
+  source: ModelSource,
+  options: LoadOptions,
+): Promise<LoadedParts & { readonly facts: ModelFacts }> {
+  const loaded = await loadParts(source, options);
+  try {
+    const { visionPath, languageModelPath } = await findModelFiles(source);
+    const { addon } = loadAddon();
+    const vision = new GgufFacts(addon, visionPath);
+    const config = modelConfigOf(vision, new GgufFacts(addon, languageModelPath), loaded.parts.model.info);
+    return { ...loaded, facts: { config, textInput: vision.flag('instructblip.qformer.text_input') } };
+  } catch (error) {
+    await loaded.parts.model.dispose();
+    loaded.limits.release?.();
+    throw error;
+  }
+}
+
+/** What the Hugging Face class knows of its files. */
+export interface ModelFacts {
+  readonly config: InstructBlipConfig;
+  /** Whether the Q-Former takes text. */
+  readonly textInput: boolean;
+}
+
 /** A vision encoder or a Q-Former alone. */
 export interface LoadedStage {
   readonly addon: LoadedAddon['addon'];
@@ -62,7 +89,7 @@ export async function loadStage(
     addon,
     model,
     life: new ModelLife(model, release),
-    facts: readFacts(addon, visionPath),
+    facts: new GgufFacts(addon, visionPath),
   }));
 }
 

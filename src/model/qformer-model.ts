@@ -226,7 +226,7 @@ export class InstructBlipQFormerModel {
     const { life, facts, model } = this.#stage;
     return life.run(async () => {
       const { signal: outer, ...given } = checkNamed(inputs, RULES);
-      const textInput = facts.get('instructblip.qformer.text_input') === true;
+      const textInput = facts.flag('instructblip.qformer.text_input');
       const batch = checkInputs(given, this.config, { queryTokens: model.info.imageTokens, textInput });
       return underSignals(
         [outer, life.signal],

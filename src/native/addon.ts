@@ -297,18 +297,21 @@ export interface NativeModel {
     names: readonly string[],
     cancel: NativeCancelToken,
   ): Promise<NativeTensors>;
+  /**
+   * Likewise, of one row of a batch whose every token is given; leaves the sessions' cache alone. softTokens [N,languageHiddenSize]; masks of 0 and 1 may be
+   * empty: all 1; `answer`: what the decoder of an encoder-decoder reads, else empty. `language.logits` [R,vocabularySize] are of all rows.
+   */
+  runLanguage(
+    softTokens: Float32Array,
+    tokens: Int32Array,
+    mask: Int32Array,
+    answer: Int32Array,
+    answerMask: Int32Array,
+    names: readonly string[],
+    cancel: NativeCancelToken,
+  ): Promise<NativeTensors>;
   /** Takes `cells` cells of the KV cache and up to `sequences` sequence ids. @throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free */
   createSession(cells: number, sequences: number): NativeSession;
-  /**
-   * Runs a stage and returns the named intermediates: for tests. Names are those of the graphs, `stage.step-layer` (native/core/graph.h). `input`: pixels,
-   * or for the language model (T5, OPT: one prefill) soft tokens; `ids`: those of the Q-Former or of the prompt.
-   */
-  trace(
-    stage: 'vision' | 'qformer' | 'language',
-    names: readonly string[],
-    input: Float32Array,
-    ids: Int32Array,
-  ): Promise<NativeTensors>;
   dispose(): Promise<void>;
 }
 

@@ -97,7 +97,7 @@ export class ScriptedModel {
       createSession: (cells, sequences) => this.#session(cells, sequences),
       runVision: () => Promise.reject(new Error('not scripted')),
       runQFormer: () => Promise.reject(new Error('not scripted')),
-      trace: () => Promise.reject(new Error('not scripted')),
+      runLanguage: () => Promise.reject(new Error('not scripted')),
       dispose: async () => {
         if (this.openSessions > 0) throw new Error('disposed with open sessions');
         this.disposed = true;

@@ -207,11 +207,12 @@ void test_deepest(Compute& compute) {
                     names.insert(std::string(step) + "-" + std::to_string(i));
                 }
             }
-            Trace trace(names);
             const Input input{loaded.soft_tokens(2, 1), {5, 6, 7}, {0, 4}};
-            const std::vector<float> logits = loaded.logits(input, &trace);
-            trace.require_complete();
-            CHECK_THAT(loaded.logits(input) == logits, "the trace changes the logits of the deepest model");
+            const std::vector<float> logits = loaded.logits(input);
+            const auto forward = loaded.forward(loaded.forward_input(input), names);
+            const double apart = error_of(loaded.last_row(forward.at("language.logits").data), logits);
+            // The forward pass keeps keys and values in F32.
+            CHECK_THAT(apart <= 1e-2, check::text("the forward pass of the deepest model is off by ", apart));
             CHECK(logits.size() == 23 &&
                   std::all_of(logits.begin(), logits.end(), [](float value) { return std::isfinite(value); }));
         }

@@ -178,5 +178,9 @@ export const modelConfigOf = (vision: GgufFacts, language: GgufFacts, info: Nati
     visionConfigOf(vision),
     qformerConfigOf(vision),
     textConfigOf(language, info),
-    { numQueryTokens: info.imageTokens, ...(info.imageTokenId < 0 ? {} : { imageTokenIndex: info.imageTokenId }) },
+    {
+      architectures: ['InstructBlipForConditionalGeneration'],
+      numQueryTokens: info.imageTokens,
+      ...(info.imageTokenId < 0 ? {} : { imageTokenIndex: info.imageTokenId }),
+    },
   );

@@ -49,7 +49,7 @@ void forward(DecoderModel& model, const ForwardInput& input, const CancelToken& 
 
     // Cells of a cache of its own: an encoder's rows, then the decoder's.
     const int64_t encoder_count = encodes ? static_cast<int64_t>(prompt_mask.size()) : 0;
-    const auto own_first = static_cast<int64_t>(GGML_PAD(encoder_count, VisibleCells::alignment));
+    const int64_t own_first = GGML_PAD(encoder_count, VisibleCells::alignment);
     const auto row_count = static_cast<int64_t>(mask.size());
     model.require_score_memory(std::max(encoder_count, row_count));
     const std::unique_ptr<KvCache> cache =

@@ -119,6 +119,10 @@ InstructBlip::InstructBlip(const Files& files, const ModelOptions& options, cons
     }
 }
 
+void InstructBlip::throw_not_loaded(const char* name) {
+    throw ModelError("OPTION_INVALID", std::string("the ") + name + " is not loaded");
+}
+
 std::vector<float> InstructBlip::encode_image(const std::vector<float>& pixels, const CancelToken& cancel,
                                               Trace* trace) {
     require_size("pixels", pixels.size(), facts_.vision.pixel_count());

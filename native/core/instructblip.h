@@ -11,7 +11,6 @@
 #include "cancel-token.h"
 #include "compute.h"
 #include "config.h"
-#include "error.h"
 #include "gguf-file.h"
 #include "language-model-file.h"
 #include "language-model.h"
@@ -91,9 +90,10 @@ class InstructBlip {
 
     template <class Stage>
     static Stage& loaded(const std::unique_ptr<Stage>& stage, const char* name) {
-        if (stage) return *stage;
-        throw ModelError("OPTION_INVALID", std::string("the ") + name + " is not loaded");
+        if (!stage) throw_not_loaded(name);
+        return *stage;
     }
+    [[noreturn]] static void throw_not_loaded(const char* name);
 
     ModelFacts facts_;
     Compute compute_;

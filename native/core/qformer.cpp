@@ -184,8 +184,8 @@ ggml_tensor* QFormer::build_block(Graph& graph, const Run& run, ggml_tensor* x, 
     ggml_tensor* queries = nullptr;
     if (run.query_count > 0) {
         queries = build_queries(graph, rows(graph, x, 0, run.query_count), picture, layer);
-        if (text_count == 0) return graph.name(queries, "layer", layer);
     }
+    if (text_count == 0 || !block.text_feed_forward) return graph.name(queries, "layer", layer);
     ggml_tensor* const text = build_feed_forward(graph, *block.text_feed_forward,
                                                  rows(graph, x, run.query_count, text_count), "ffn_text", layer);
     return graph.name(queries == nullptr ? text : ggml_concat(graph.context(), queries, text, 1), "layer", layer);

@@ -39,8 +39,11 @@ export type { Picture, Pictures } from './model/ask.js';
 export type { AskOptions } from './model/ask-options.js';
 export { InstructBlipForConditionalGeneration } from './model/conditional-generation.js';
 export { demoModelFolder } from './model/demo-model.js';
+export type { ForwardOutputs } from './model/forward.js';
+export type { ForwardInputs } from './model/forward-inputs.js';
 export type { GenerateArguments, GenerateOutput } from './model/generate-batch.js';
 export type { GenerateInputs } from './model/generate-inputs.js';
+export type { GenerationConfig } from './model/gguf-facts.js';
 export type { ImageFeatures } from './model/image-features.js';
 export {
   type InspectedFile,
@@ -50,8 +53,12 @@ export {
   inspectModel,
 } from './model/inspect.js';
 export { InstructBlip, type ModelInfo } from './model/instruct-blip.js';
-export type { EngineLogLine, LoadOptions, LoadProgress } from './model/load-options.js';
-export type { ModelSource } from './model/model-files.js';
+export type { LanguageModelOutputs } from './model/language-forward.js';
+export type { EngineLogLine, LoadOptions, LoadProgress, StageLoadOptions } from './model/load-options.js';
+export type { ModelSource, VisionSource } from './model/model-files.js';
+export { InstructBlipQFormerModel, type QFormerForwardInputs, type QFormerOutputs } from './model/qformer-model.js';
+export type { OutputOptions } from './model/stage-options.js';
+export { InstructBlipVisionModel, type VisionForwardInputs, type VisionOutputs } from './model/vision-model.js';
 export type { KvCacheType } from './native/addon.js';
 export type { EncodedRows } from './processor/batch-encoding.js';
 export type { BlipImageProcessor, ImageDefaults } from './processor/blip-image-processor.js';

@@ -71,23 +71,24 @@ void add_text_facts(Napi::Object& info, const TextFacts& text) {
 }  // namespace
 
 Napi::Object from_model_facts(Napi::Env env, const ModelFacts& facts) {
-    const LanguageModelFile& file = facts.language_model;
     Napi::Object info = Napi::Object::New(env);
     add_image_facts(info, facts);
     add_qformer_facts(info, facts);
     add_text_facts(info, facts.text);
-    info.Set("languageHiddenSize", number(file.embedding_length));
-    info.Set("vocabularySize", number(file.vocabulary_size));
-    info.Set("vocabularyEosTokenId", file.eos_token);
+    const auto& file = facts.language_model;
+    info.Set("languageHiddenSize", number(file ? file->embedding_length : facts.vision.projection_size));
+    info.Set("vocabularySize", number(file ? file->vocabulary_size : facts.text.vocab_size));
+    info.Set("vocabularyEosTokenId", file ? file->eos_token : -1);
     return info;
 }
 
 Napi::Object from_model_info(Napi::Env env, const InstructBlip& model) {
-    const EngineTokenizer* const tokenizer = model.language_model().tokenizer();
+    const LanguageModel* const language = model.has_language_model() ? &model.language_model() : nullptr;
+    const EngineTokenizer* const tokenizer = language == nullptr ? nullptr : language->tokenizer();
     Napi::Object info = from_model_facts(env, model.facts());
     info.Set("device", model.device_name());
-    info.Set("contextSize", model.language_model().context_size());
-    info.Set("maxPositions", number(model.language_model().max_positions()));
+    info.Set("contextSize", language == nullptr ? 0 : language->context_size());
+    info.Set("maxPositions", number(language == nullptr ? 0 : language->max_positions()));
     info.Set("longestTokenBytes", tokenizer == nullptr ? 0 : tokenizer->longest_token());
     return info;
 }

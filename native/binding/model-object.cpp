@@ -17,6 +17,7 @@ namespace instructblip {
 namespace {
 
 constexpr int64_t largest_int = std::numeric_limits<int32_t>::max();
+constexpr int64_t largest_side = 1 << 20;  // of a picture, in pixels
 
 std::optional<ggml_type> to_cache_type(const Napi::Value& value) {
     const std::string name = to_string(value, "kvCacheType");
@@ -43,6 +44,10 @@ ModelOptions to_model_options(const Napi::Object& options) {
     result.language_model.context_size = integer("contextSize", 0, largest_int);
     result.language_model.max_sequences = integer("maxSequences", 1, largest_int);
     result.language_model.kv_cache_type = to_cache_type(options.Get("kvCacheType"));
+    const auto stage = [&](const char* name) {
+        return options.Get(name).IsUndefined() || to_bool(options.Get(name), name);
+    };
+    result.stages = {stage("visionEncoder"), stage("qformer")};
     return result;
 }
 
@@ -66,24 +71,6 @@ const EngineTokenizer& require_tokenizer(const InstructBlip& model) {
     throw ModelError("OPTION_UNSUPPORTED", "the tokenizer of this language model is not the engine's");
 }
 
-// Runs what leads up to the named intermediates.
-void run_traced(InstructBlip& model, const std::string& stage, const std::vector<float>& input,
-                const std::vector<int32_t>& ids, const CancelToken& cancel, Trace& trace) {
-    if (stage == "vision") {
-        model.encode_image(input, cancel, &trace);
-    } else if (stage == "qformer") {
-        model.query_image(model.encode_image(input, cancel), ids, cancel, &trace);
-    } else {
-        Prompt prompt{input, ids, {}};
-        const int32_t start = model.facts().text.decoder_start_token_id;
-        if (start >= 0) prompt.answer_start.push_back(start);
-        std::vector<float> logits;
-        const int32_t cells = model.language_model().context_size();
-        model.language_model().create_session(cells, 1)->prefill(prompt, cancel, logits, &trace);
-    }
-    trace.require_complete();
-}
-
 }  // namespace
 
 void ModelObject::define(Napi::Env env, Napi::Object exports) {
@@ -92,8 +79,10 @@ void ModelObject::define(Napi::Env env, Napi::Object exports) {
         env, "Model",
         {InstanceMethod<&ModelObject::tokenize>("tokenize"), InstanceMethod<&ModelObject::token_bytes>("tokenBytes"),
          InstanceMethod<&ModelObject::encode_image>("encodeImage"),
-         InstanceMethod<&ModelObject::query_image>("queryImage"),
-         InstanceMethod<&ModelObject::create_session>("createSession"), InstanceMethod<&ModelObject::trace>("trace"),
+         InstanceMethod<&ModelObject::query_image>("queryImage"), InstanceMethod<&ModelObject::run_vision>("runVision"),
+         InstanceMethod<&ModelObject::run_qformer>("runQFormer"),
+         InstanceMethod<&ModelObject::run_language>("runLanguage"),
+         InstanceMethod<&ModelObject::create_session>("createSession"),
          InstanceMethod<&ModelObject::dispose>("dispose")}));
     environment.session_class = Napi::Persistent(SessionObject::define(env));
     exports.Set("loadModel", Napi::Function::New(env, load, "loadModel"));
@@ -112,8 +101,9 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
         Environment& environment = Environment::of(info.Env());
         const Napi::Object options = to_object(info[0], "options");
+        const Napi::Value language_model = options.Get("languageModelPath");
         const ModelPaths paths{to_path(options.Get("visionPath"), "visionPath"),
-                               to_path(options.Get("languageModelPath"), "languageModelPath")};
+                               language_model.IsNull() ? "" : to_path(language_model, "languageModelPath")};
         const Napi::Object object = environment.model_class.New({});
         ModelObject* const self = Unwrap(object);  // lives as long as the call: it is what the call keeps alive
         const std::shared_ptr<ModelHost> host = self->host_;
@@ -138,7 +128,8 @@ Napi::Object ModelObject::described() {
     Napi::Object self = Value();
     self.Set("info", from_model_info(env, *host_->model));
     self.Set("qformerVocabulary", from_strings(env, host_->model->facts().processor.tokens));
-    self.Set("languageVocabulary", from_vocabulary(env, host_->model->facts().language_model.vocabulary));
+    const auto& file = host_->model->facts().language_model;
+    self.Set("languageVocabulary", from_vocabulary(env, file ? file->vocabulary : std::nullopt));
     return self;
 }
 
@@ -190,31 +181,62 @@ Napi::Value ModelObject::query_image(const Napi::CallbackInfo& info) {
     });
 }
 
+// Runs a stage for the intermediates of these names.
+Napi::Value ModelObject::run_stage(const Napi::Value& names, const Napi::Value& cancel, StageRun run) {
+    host_->require();
+    const std::vector<std::string> list = to_strings(names, "names");
+    auto work = [host = host_, wanted = std::set<std::string>(list.begin(), list.end()), run = std::move(run)](
+                    const CancelToken& token, const Progress&) -> Settle {
+        const auto trace = std::make_shared<Trace>(wanted);
+        run(*host->model, token, *trace);
+        return [trace](Napi::Env env) { return from_trace(env, *trace); };
+    };
+    return Environment::of(Env()).call(*host_->queue, scope_of(cancel), std::move(work));
+}
+
+Napi::Value ModelObject::run_vision(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+        const GridSize size{to_integer(info[1], "height", 1, largest_side),
+                            to_integer(info[2], "width", 1, largest_side)};
+        return run_stage(info[3], info[4],
+                         [pixels = to_floats(info[0], "pixels"), size](InstructBlip& model, const CancelToken& cancel,
+                                                                       Trace& trace) {
+                             model.run_vision(pixels, size, cancel, trace);
+                         });
+    });
+}
+
+Napi::Value ModelObject::run_qformer(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+        QFormerInput input{to_floats(info[0], "features"),
+                           to_ints(info[1], "ids"),
+                           to_ints(info[2], "mask"),
+                           to_ints(info[3], "featureMask"),
+                           {}};
+        if (!info[4].IsNull()) input.queries = to_floats(info[4], "queries");
+        return run_stage(info[5], info[6],
+                         [input = std::move(input)](InstructBlip& model, const CancelToken& cancel, Trace& trace) {
+                             model.run_qformer(input, cancel, trace);
+                         });
+    });
+}
+
+Napi::Value ModelObject::run_language(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+        ForwardInput input{to_floats(info[0], "softTokens"), to_ints(info[1], "tokens"), to_ints(info[2], "mask"),
+                           to_ints(info[3], "answer"), to_ints(info[4], "answerMask")};
+        return run_stage(info[5], info[6],
+                         [input = std::move(input)](InstructBlip& model, const CancelToken& cancel, Trace& trace) {
+                             model.run_language(input, cancel, trace);
+                         });
+    });
+}
+
 Napi::Value ModelObject::create_session(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
         const auto cells = static_cast<int32_t>(to_integer(info[0], "cells", 1, largest_int));
         const auto sequences = static_cast<int32_t>(to_integer(info[1], "sequences", 1, largest_int));
         return SessionObject::create(Value(), host_, cells, sequences);
-    });
-}
-
-Napi::Value ModelObject::trace(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&]() -> Napi::Value {
-        host_->require();
-        const std::string stage = to_string(info[0], "stage");
-        if (stage != "vision" && stage != "qformer" && stage != "language") {
-            throw_wrong_type("stage", "'vision', 'qformer' or 'language'");
-        }
-        const std::vector<std::string> names = to_strings(info[1], "names");
-        auto work = [host = host_, stage, names = std::set<std::string>(names.begin(), names.end()),
-                     input = to_floats(info[2], "input"),
-                     ids = to_ints(info[3], "ids")](const CancelToken& cancel, const Progress&) -> Settle {
-            const auto trace = std::make_shared<Trace>(names);
-            run_traced(*host->model, stage, input, ids, cancel, *trace);
-            return [trace](Napi::Env env) { return from_trace(env, *trace); };
-        };
-        const CallScope scope{host_.get(), Value(), nullptr, {}};
-        return Environment::of(info.Env()).call(*host_->queue, scope, std::move(work));
     });
 }
 

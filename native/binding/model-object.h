@@ -3,10 +3,13 @@
 
 #include <napi.h>
 
+#include <functional>
 #include <memory>
 
 #include "environment.h"
+#include "instructblip.h"
 #include "model-host.h"
+#include "trace.h"
 
 namespace instructblip {
 
@@ -28,10 +31,14 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
     Napi::Value token_bytes(const Napi::CallbackInfo& info);
     Napi::Value encode_image(const Napi::CallbackInfo& info);
     Napi::Value query_image(const Napi::CallbackInfo& info);
+    Napi::Value run_vision(const Napi::CallbackInfo& info);
+    Napi::Value run_qformer(const Napi::CallbackInfo& info);
+    Napi::Value run_language(const Napi::CallbackInfo& info);
     Napi::Value create_session(const Napi::CallbackInfo& info);
-    Napi::Value trace(const Napi::CallbackInfo& info);
     Napi::Value dispose(const Napi::CallbackInfo& info);
 
+    using StageRun = std::function<void(InstructBlip&, const CancelToken&, Trace&)>;
+    Napi::Value run_stage(const Napi::Value& names, const Napi::Value& cancel, StageRun run);
     CallScope scope_of(const Napi::Value& cancel);
 
     std::shared_ptr<ModelHost> host_;

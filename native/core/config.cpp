@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "config-limits.h"
@@ -10,7 +11,7 @@ namespace instructblip {
 namespace {
 
 constexpr int64_t largest_image = 4096;
-constexpr int64_t most_tokens = 16384;  // of a picture
+constexpr int64_t most_picture_tokens = 16384;
 constexpr int64_t most_positions = 16384;
 constexpr int64_t most_queries = 4096;
 constexpr int64_t largest_score_bytes = int64_t{4} << 30;
@@ -89,6 +90,11 @@ float require_epsilon(const GgufFile& file, const std::string& key) {
     return eps;
 }
 
+int64_t VisionConfig::most_tokens() const {
+    const int64_t squared = largest_score_bytes / (num_attention_heads * static_cast<int64_t>(sizeof(float)));
+    return std::min(most_picture_tokens, static_cast<int64_t>(std::sqrt(static_cast<double>(squared))));
+}
+
 VisionConfig VisionConfig::read(const GgufFile& file) {
     require_text(file, "general.architecture", "clip",
                  "It should be the mmproj-*.gguf that `instructblip convert` wrote; are the two files swapped?");
@@ -100,9 +106,9 @@ VisionConfig VisionConfig::read(const GgufFile& file) {
     VisionConfig config{};
     config.image_size = file.require_integer("clip.vision.image_size", 1, largest_image);
     config.patch_size = file.require_integer("clip.vision.patch_size", 1, config.image_size);
-    if (config.token_count() > most_tokens) {
+    if (config.token_count() > most_picture_tokens) {
         throw_unsupported(file, "a picture would be " + std::to_string(config.token_count()) + " tokens, more than " +
-                                    std::to_string(most_tokens));
+                                    std::to_string(most_picture_tokens));
     }
     config.hidden_size = file.require_integer("clip.vision.embedding_length", 1, limits::hidden);
     config.intermediate_size = file.require_integer("clip.vision.feed_forward_length", 1, limits::intermediate);
@@ -129,6 +135,8 @@ QFormerConfig QFormerConfig::read(const GgufFile& file, const VisionConfig& visi
     config.vocab_size = file.require_integer(prefix + "vocab_size", 1, limits::vocabulary);
     config.num_query_tokens = file.require_integer("instructblip.query_count", 1, most_queries);
     config.text_input = file.require_bool(prefix + "text_input");
+    const std::string last = "v.proj_blk." + std::to_string(config.num_hidden_layers - 1);
+    config.last_text = config.text_input && file.find_tensor(last + ".ffn_text_up.weight") != nullptr;
     config.encoder_hidden_size = vision.hidden_size;
     config.encoder_tokens = vision.token_count();
     config.projection_size = vision.projection_size;

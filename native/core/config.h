@@ -31,6 +31,9 @@ struct VisionConfig {
     int64_t pixel_count() const { return 3 * image_size * image_size; }    // values of one picture
     int64_t feature_count() const { return token_count() * hidden_size; }  // values of one picture's features
 
+    // Of any picture: attention scores are held as a whole.
+    int64_t most_tokens() const;
+
     static VisionConfig read(const GgufFile& file);
 };
 
@@ -45,6 +48,7 @@ struct QFormerConfig {
     int64_t vocab_size;
     int64_t num_query_tokens;
     bool text_input;              // false: queries only, as in BLIP-2
+    bool last_text;               // the text's half of the last layer is in the file; generating needs it not
     int64_t encoder_hidden_size;  // the vision encoder's
     int64_t encoder_tokens;
     int64_t projection_size;  // hidden size of the language model

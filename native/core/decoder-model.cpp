@@ -1,8 +1,5 @@
 #include "decoder-model.h"
 
-#include <algorithm>
-#include <limits>
-
 namespace instructblip {
 namespace {
 
@@ -11,23 +8,16 @@ constexpr int64_t most_default_cells = 2048;
 
 }  // namespace
 
-HiddenCells::HiddenCells(const VisibleCells& cells)
-    : shape_{cells.count == 0 ? 0 : static_cast<int64_t>(cells.positions.size()) / cells.count, cells.count} {
-    const std::vector<int32_t>& positions = cells.positions;
-    if (std::all_of(positions.begin(), positions.end(), [](int32_t position) { return position >= 0; })) return;
-    mask_.reserve(positions.size());
-    for (const int32_t position : positions) {
-        mask_.push_back(position < 0 ? -std::numeric_limits<float>::infinity() : 0.0F);
-    }
-}
-
-ggml_tensor* HiddenCells::build(Graph& graph, const std::string& name) const {
-    return mask_.empty() ? nullptr : graph.input(name, shape_, mask_.data());
-}
-
 ggml_tensor* last_rows(Graph& graph, ggml_tensor* x, int64_t count) {
     const int64_t first = x->ne[1] - count;
     return ggml_view_2d(graph.context(), x, x->ne[0], count, x->nb[1], static_cast<size_t>(first) * x->nb[1]);
+}
+
+void DecoderModel::require_score_memory(int64_t rows) const {
+    // Scores, softmax and bias live at once.
+    compute_.require_memory(3 * sizeof(float) * static_cast<uint64_t>(cache_shape_.heads * rows * rows),
+                            "a prompt of " + std::to_string(rows) + " tokens",
+                            "shorten the question, attention scores grow with its square");
 }
 
 DecoderModel::DecoderModel(Compute& compute, const CacheShape& cache, ggml_type cache_type,

@@ -17,27 +17,15 @@
 
 namespace instructblip {
 
-// The mask of cells that rows do not see, as the graph's input: [R,count] of 0 and -infinity.
-class HiddenCells {
-  public:
-    explicit HiddenCells(const VisibleCells& cells);
-
-    // nullptr: every row sees every cell. This must live until the graph has run.
-    ggml_tensor* build(Graph& graph, const std::string& name) const;
-
-  private:
-    std::vector<int64_t> shape_;
-    std::vector<float> mask_;  // empty: nothing is hidden
-};
-
 // The last `count` rows of x [N,D].
 ggml_tensor* last_rows(Graph& graph, ggml_tensor* x, int64_t count);
 
 // The rows of one step. Shapes are in PyTorch order.
 struct DecoderRows {
-    std::vector<int32_t> tokens;     // [R]; or, instead,
-    std::vector<float> soft_tokens;  // [R,embedding_length]
-    std::vector<int32_t> positions;  // [R], of each row in its sequence
+    std::vector<float>
+        soft_tokens;              // [S,embedding_length], the first rows; only a decoder that reads the prompt has any
+    std::vector<int32_t> tokens;  // [R-S], the others
+    std::vector<int32_t> positions;  // [R], of each row in its sequence; -1 = it has none, being hidden from all
     std::vector<int32_t> cells;      // [R], that keys and values go to
     VisibleCells own;                // of the decoder's own tokens, those of this step among them
     VisibleCells encoder;            // of what an encoder read; count 0 without one
@@ -56,9 +44,12 @@ class DecoderModel {
     int32_t cells() const { return cells_; }
     CacheShares& shares() { return shares_; }
     // Throws OUT_OF_MEMORY.
-    std::unique_ptr<KvCache> create_cache(int32_t cells) const {
-        return std::make_unique<KvCache>(compute_, cache_shape_, cache_type_, cells);
+    std::unique_ptr<KvCache> create_cache(int32_t cells) const { return create_cache(cells, cache_type_); }
+    std::unique_ptr<KvCache> create_cache(int32_t cells, ggml_type type) const {
+        return std::make_unique<KvCache>(compute_, cache_shape_, type, cells);
     }
+    // Throws OUT_OF_MEMORY where attention of `rows` rows over as many cannot be had.
+    void require_score_memory(int64_t rows) const;
 
     virtual int64_t embedding_length() const = 0;
     virtual int64_t vocabulary_size() const = 0;
@@ -66,9 +57,10 @@ class DecoderModel {
 
     // Whether the prompt goes to an encoder, and only the answer to the decoder.
     virtual bool has_encoder() const = 0;
-    // Reads the prompt; keys and values for the decoder's cross-attention go to `cells`, one for each row.
-    virtual void encode(const Prompt& prompt, KvCache& cache, const std::vector<int32_t>& cells,
-                        const CancelToken& cancel, Trace* trace) = 0;
+    // Reads the prompt; keys and values for the decoder's cross-attention go to `cells`, one for each row. `mask` of
+    // the rows: 0 = not to be seen; empty = all are.
+    virtual void encode(const Prompt& prompt, const std::vector<int32_t>& mask, KvCache& cache,
+                        const std::vector<int32_t>& cells, const CancelToken& cancel, Trace* trace) = 0;
     // One step: logits [outputs,V].
     virtual void decode(const DecoderRows& rows, KvCache& cache, const CancelToken& cancel, Trace* trace,
                         std::vector<float>& logits) = 0;

@@ -61,12 +61,11 @@ KvCache& DecoderSession::cache() {
     return *cache_;
 }
 
-void DecoderSession::prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits,
-                             Trace* trace) {
+void DecoderSession::prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits) {
     check_step(prompt.tokens);
     check_step(prompt.answer_start);
     const bool encodes = model_->has_encoder();
-    const int32_t soft_count = count_soft_tokens(prompt, model_->embedding_length());
+    const int32_t soft_count = count_soft_tokens(prompt.soft_tokens, model_->embedding_length());
     const auto prompt_count = soft_count + static_cast<int32_t>(prompt.tokens.size());
     const auto answer_count = static_cast<int32_t>(prompt.answer_start.size());
     if (encodes && (prompt_count == 0 || answer_count == 0)) {
@@ -80,17 +79,17 @@ void DecoderSession::prefill(const Prompt& prompt, const CancelToken& cancel, st
     const int32_t sequence = table_.begin();
     encoder_cells_.push_back(encodes ? table_.set_apart(prompt_count) : std::vector<int32_t>());
     if (encodes) {
-        model_->encode(prompt, cache(), encoder_cells_.back(), cancel, trace);
+        model_->encode(prompt, {}, cache(), encoder_cells_.back(), cancel, nullptr);
     } else {
-        append(sequence, prompt.soft_tokens.data(), nullptr, soft_count, cancel, trace, logits);
-        append(sequence, nullptr, prompt.tokens.data(), prompt_count - soft_count, cancel, trace, logits);
+        append(sequence, prompt.soft_tokens.data(), nullptr, soft_count, cancel, logits);
+        append(sequence, nullptr, prompt.tokens.data(), prompt_count - soft_count, cancel, logits);
     }
-    append(sequence, nullptr, prompt.answer_start.data(), answer_count, cancel, trace, logits);
+    append(sequence, nullptr, prompt.answer_start.data(), answer_count, cancel, logits);
     broken_ = false;
 }
 
 void DecoderSession::append(int32_t sequence, const float* soft_tokens, const int32_t* tokens, int32_t count,
-                            const CancelToken& cancel, Trace* trace, std::vector<float>& logits) {
+                            const CancelToken& cancel, std::vector<float>& logits) {
     const int64_t width = model_->embedding_length();
     for (int32_t first = 0; first < count; first += rows_per_graph) {
         const int32_t row_count = std::min(rows_per_graph, count - first);
@@ -104,7 +103,7 @@ void DecoderSession::append(int32_t sequence, const float* soft_tokens, const in
             rows.soft_tokens.assign(soft_tokens + first * width, soft_tokens + (first + row_count) * width);
         }
         rows.outputs = 1;
-        model_->decode(rows, cache(), cancel, trace, logits);
+        model_->decode(rows, cache(), cancel, nullptr, logits);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cache-shares.h"
+#include "decoder-forward.h"
 #include "decoder-model.h"
 #include "kv-cache.h"
 #include "language-model.h"
@@ -23,8 +24,7 @@ class DecoderSession : public LanguageModelSession {
     DecoderSession(const DecoderSession&) = delete;
     DecoderSession& operator=(const DecoderSession&) = delete;
 
-    void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits,
-                 Trace* trace = nullptr) override;
+    void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits) override;
     void decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents, const CancelToken& cancel,
                 std::vector<float>& logits) override;
     void release() override;
@@ -39,7 +39,7 @@ class DecoderSession : public LanguageModelSession {
     KvCache& cache();
     // Appends `count` rows to a sequence and computes them, in graphs of bounded size. One of the two inputs is null.
     void append(int32_t sequence, const float* soft_tokens, const int32_t* tokens, int32_t count,
-                const CancelToken& cancel, Trace* trace, std::vector<float>& logits);
+                const CancelToken& cancel, std::vector<float>& logits);
     DecoderRows rows_at(const SequenceTable& table, const std::vector<Place>& places) const;
 
     std::shared_ptr<DecoderModel> model_;
@@ -60,6 +60,9 @@ class DecoderLanguageModel : public LanguageModel {
     int64_t max_positions() const override { return model_->max_positions(); }
     std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) override {
         return std::make_unique<DecoderSession>(model_, cells, sequences);
+    }
+    void forward(const ForwardInput& input, const CancelToken& cancel, Trace& trace) override {
+        instructblip::forward(*model_, input, cancel, trace);
     }
 
   private:

@@ -11,15 +11,16 @@ namespace instructblip {
 // Both files open, and what they say.
 struct InstructBlip::Files {
     explicit Files(const ModelPaths& paths)
-        : vision(GgufFile::open(paths.vision)), language_model(GgufFile::open(paths.language_model)) {}
+        : vision(GgufFile::open(paths.vision)),
+          language_model(paths.language_model.empty() ? nullptr : GgufFile::open(paths.language_model)) {}
 
     std::shared_ptr<const GgufFile> vision;
-    std::shared_ptr<const GgufFile> language_model;
+    std::shared_ptr<const GgufFile> language_model;  // nullptr: none
     ModelFacts facts = read();
 
   private:
     ModelFacts read() const;
-    void check_pair(const ModelFacts& facts) const;
+    void check_pair(const ModelFacts& facts, const LanguageModelFile& found) const;
 };
 
 namespace {
@@ -48,17 +49,20 @@ void require_size(const char* what, size_t size, int64_t unit) {
 ModelFacts InstructBlip::Files::read() const {
     const VisionConfig vision_config = VisionConfig::read(*vision);
     const QFormerConfig qformer_config = QFormerConfig::read(*vision, vision_config);
-    ModelFacts facts{vision_config, qformer_config, ProcessorFacts::read(*vision, vision_config, qformer_config),
-                     TextFacts::read(*vision), LanguageModelFile::read(language_model)};
+    ModelFacts facts{vision_config,
+                     qformer_config,
+                     ProcessorFacts::read(*vision, vision_config, qformer_config),
+                     TextFacts::read(*vision),
+                     {}};
+    if (language_model) facts.language_model = LanguageModelFile::read(language_model);
     VisionEncoder::check(*vision, facts.vision);
     QFormer::check(*vision, facts.qformer);
-    check_pair(facts);
+    if (facts.language_model) check_pair(facts, *facts.language_model);
     return facts;
 }
 
-void InstructBlip::Files::check_pair(const ModelFacts& facts) const {
+void InstructBlip::Files::check_pair(const ModelFacts& facts, const LanguageModelFile& found) const {
     const TextFacts& text = facts.text;
-    const LanguageModelFile& found = facts.language_model;
     const auto mismatch = [&](const std::string& ours, const std::string& theirs) {
         throw ModelError("MODEL_PAIR_MISMATCH",
                          vision->path() + " was made for a language model " + ours + ", but " + language_model->path() +
@@ -100,19 +104,31 @@ InstructBlip::InstructBlip(const ModelPaths& paths, const ModelOptions& options,
 
 InstructBlip::InstructBlip(const Files& files, const ModelOptions& options, const LoadProgress& progress,
                            const CancelToken& cancel)
-    : facts_(files.facts),
-      compute_((require_engine(), options.device), options.threads),
-      vision_encoder_(files.vision, facts_.vision, compute_, monitor_of("vision encoder", progress, cancel)),
-      qformer_(files.vision, facts_.qformer, compute_, monitor_of("Q-Former", progress, cancel)),
-      language_model_(facts_.language_model.load(compute_, options.language_model,
-                                                 monitor_of("language model", progress, cancel))) {}
+    : facts_(files.facts), compute_((require_engine(), options.device), options.threads) {
+    if (options.stages.vision_encoder) {
+        vision_encoder_ = std::make_unique<VisionEncoder>(files.vision, facts_.vision, compute_,
+                                                          monitor_of("vision encoder", progress, cancel));
+    }
+    if (options.stages.qformer) {
+        qformer_ =
+            std::make_unique<QFormer>(files.vision, facts_.qformer, compute_, monitor_of("Q-Former", progress, cancel));
+    }
+    if (facts_.language_model) {
+        language_model_ = facts_.language_model->load(compute_, options.language_model,
+                                                      monitor_of("language model", progress, cancel));
+    }
+}
+
+void InstructBlip::throw_not_loaded(const char* name) {
+    throw ModelError("OPTION_INVALID", std::string("the ") + name + " is not loaded");
+}
 
 std::vector<float> InstructBlip::encode_image(const std::vector<float>& pixels, const CancelToken& cancel,
                                               Trace* trace) {
     require_size("pixels", pixels.size(), facts_.vision.pixel_count());
     const auto batch = static_cast<int64_t>(pixels.size()) / facts_.vision.pixel_count();
     std::vector<float> features(static_cast<size_t>(batch * facts_.vision.feature_count()));
-    vision_encoder_.encode(pixels.data(), batch, features.data(), cancel, trace);
+    loaded(vision_encoder_, "vision encoder").encode(pixels.data(), batch, features.data(), cancel, trace);
     return features;
 }
 
@@ -123,8 +139,29 @@ std::vector<float> InstructBlip::query_image(const std::vector<float>& features,
                                                " values, not " + std::to_string(features.size()));
     }
     std::vector<float> soft_tokens(static_cast<size_t>(facts_.qformer.soft_token_count()));
-    qformer_.run(features.data(), ids, soft_tokens.data(), cancel, trace);
+    loaded(qformer_, "Q-Former").run(features.data(), ids, soft_tokens.data(), cancel, trace);
     return soft_tokens;
+}
+
+void InstructBlip::run_vision(const std::vector<float>& pixels, const GridSize& size, const CancelToken& cancel,
+                              Trace& trace) {
+    const int64_t count = 3 * size.height * size.width;
+    if (static_cast<int64_t>(pixels.size()) != count) {
+        throw ModelError("OPTION_INVALID",
+                         "pixels must be " + std::to_string(count) + " values, not " + std::to_string(pixels.size()));
+    }
+    loaded(vision_encoder_, "vision encoder").encode_sized(pixels.data(), size, cancel, &trace);
+    trace.require_complete();
+}
+
+void InstructBlip::run_qformer(const QFormerInput& input, const CancelToken& cancel, Trace& trace) {
+    loaded(qformer_, "Q-Former").run_whole(input, cancel, trace);
+    trace.require_complete();
+}
+
+void InstructBlip::run_language(const ForwardInput& input, const CancelToken& cancel, Trace& trace) {
+    language_model().forward(input, cancel, trace);
+    trace.require_complete();
 }
 
 }  // namespace instructblip

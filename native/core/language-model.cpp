@@ -25,11 +25,11 @@ void check_tokens(const std::vector<int32_t>& tokens, int64_t vocabulary_size) {
     }
 }
 
-int32_t count_soft_tokens(const Prompt& prompt, int64_t embedding_length) {
+int32_t count_soft_tokens(const std::vector<float>& soft_tokens, int64_t embedding_length) {
     const auto width = static_cast<size_t>(embedding_length);
-    if (prompt.soft_tokens.size() % width == 0) return static_cast<int32_t>(prompt.soft_tokens.size() / width);
+    if (soft_tokens.size() % width == 0) return static_cast<int32_t>(soft_tokens.size() / width);
     throw ModelError("OPTION_INVALID", "soft tokens are rows of " + std::to_string(width) + " values, not " +
-                                           std::to_string(prompt.soft_tokens.size()) + " values");
+                                           std::to_string(soft_tokens.size()) + " values");
 }
 
 }  // namespace instructblip

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cancel-token.h"
+#include "forward-input.h"
 #include "trace.h"
 
 namespace instructblip {
@@ -27,10 +28,8 @@ class LanguageModelSession {
   public:
     virtual ~LanguageModelSession() = default;
 
-    // Begins one more sequence, behind those that there are, and writes its last row's logits [V]. `trace`: of models
-    // with a graph of their own.
-    virtual void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits,
-                         Trace* trace = nullptr) = 0;
+    // Begins one more sequence, behind those that there are, and writes its last row's logits [V].
+    virtual void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits) = 0;
 
     // One step: row i continues what was sequence parents[i] (none given: i) with tokens[i] and becomes sequence i.
     // logits: [rows, V].
@@ -72,6 +71,13 @@ class LanguageModel {
     // Reserves `cells` cells of the KV cache for up to `sequences` sequences. From any thread. The session keeps what
     // it needs of the model. Throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free.
     virtual std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) = 0;
+
+    // HF's forward of one row of a batch: every token is given. Leaves what `trace` wants of language.logits [R,V] and
+    // of the intermediates, of all R rows. Keys and values are kept in F32 and apart from the sessions'.
+    // LLaMA: llama.embeddings, llama.layer-%d (the last is not there: llama.output is behind the last norm),
+    // llama.attention_weights-%d [heads,R,R]. T5: encoder.* and decoder.*; OPT: opt.*: see their graphs.
+    // Throws OPTION_INVALID, CONTEXT_LENGTH_EXCEEDED, ABORTED, OUT_OF_MEMORY, DEVICE_FAILED.
+    virtual void forward(const ForwardInput& input, const CancelToken& cancel, Trace& trace) = 0;
 };
 
 // Completes and checks the arguments of LanguageModelSession::decode: the parents. Throws OPTION_INVALID.
@@ -80,7 +86,7 @@ std::vector<int32_t> complete_parents(const std::vector<int32_t>& tokens, const 
 // Throws OPTION_INVALID for a token outside 0..vocabulary_size-1.
 void check_tokens(const std::vector<int32_t>& tokens, int64_t vocabulary_size);
 
-// Rows of prompt.soft_tokens. Throws OPTION_INVALID when they are no whole rows of embedding_length.
-int32_t count_soft_tokens(const Prompt& prompt, int64_t embedding_length);
+// Rows of soft tokens. Throws OPTION_INVALID when they are no whole rows of embedding_length.
+int32_t count_soft_tokens(const std::vector<float>& soft_tokens, int64_t embedding_length);
 
 }  // namespace instructblip

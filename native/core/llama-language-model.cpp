@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "error.h"
+#include "llama-forward.h"
 #include "llama-session.h"
 #include "llama-vocabulary.h"
 
@@ -111,7 +112,33 @@ LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const 
                            "a context of " + std::to_string(cells_) + " cells",
                            "load with a smaller contextSize or kvCacheType 'q8_0'");
     load_model(file, compute, options, monitor);
-    create_context(compute, options);
+    llama_context_params params = context_params(compute);
+    params.n_batch = params.n_ubatch = std::max(rows_per_graph, static_cast<uint32_t>(options.max_sequences));
+    params.n_seq_max = static_cast<uint32_t>(options.max_sequences);
+    params.n_outputs_max = params.n_seq_max;  // one row of logits for each sequence
+    params.flash_attn_type = attention_of(compute, cache_type_);
+    create_context(params);
+}
+
+LlamaContext::LlamaContext(const LlamaContext& other, const Compute& compute, int32_t cells,
+                           ggml_backend_sched_eval_callback observe, void* observer)
+    : facts_(other.facts_),
+      row_(other.row_),
+      threads_(other.threads_),
+      cache_type_(GGML_TYPE_F32),
+      cells_(cells),
+      shares_(cells, 1),
+      model_(other.model_) {
+    compute.require_memory(context_bytes(facts_, cells_, cache_type_),
+                           "a context of " + std::to_string(cells_) + " cells", "shorten the prompt");
+    llama_context_params params = context_params(compute);
+    params.n_batch = params.n_ubatch = std::min(rows_per_graph, static_cast<uint32_t>(cells));
+    params.n_seq_max = 1;
+    params.n_outputs_max = params.n_batch;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;  // the other kind has no weights to show
+    params.cb_eval = observe;
+    params.cb_eval_user_data = observer;
+    create_context(params);
 }
 
 void LlamaContext::load_model(const GgufFile& file, const Compute& compute, const LanguageModelOptions& options,
@@ -126,25 +153,25 @@ void LlamaContext::load_model(const GgufFile& file, const Compute& compute, cons
     params.progress_callback = on_load_progress;
     params.progress_callback_user_data = &state;
     const LogCapture log;
-    model_.reset(llama_model_load_from_file(file.path().c_str(), params));
+    model_.reset(llama_model_load_from_file(file.path().c_str(), params), llama_model_deleter());
     if (state.thrown) std::rethrow_exception(state.thrown);
     if (!model_) throw_failed("language model " + file.path() + " could not be loaded", log, "MODEL_FILE_CORRUPT");
 }
 
-void LlamaContext::create_context(const Compute& compute, const LanguageModelOptions& options) {
+llama_context_params LlamaContext::context_params(const Compute& compute) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<uint32_t>(cells_);
-    params.n_batch = params.n_ubatch = std::max(rows_per_graph, static_cast<uint32_t>(options.max_sequences));
-    params.n_seq_max = static_cast<uint32_t>(options.max_sequences);
-    params.n_outputs_max = params.n_seq_max;  // one row of logits for each sequence
     params.type_k = params.type_v = cache_type_;
-    params.flash_attn_type = attention_of(compute, cache_type_);
     params.kv_unified = true;  // forks share cells
     params.offload_kqv = !compute.is_cpu();
     params.op_offload = !compute.is_cpu();
     params.no_perf = true;
     params.abort_callback = should_abort;
     params.abort_callback_data = this;
+    return params;
+}
+
+void LlamaContext::create_context(const llama_context_params& params) {
     const LogCapture log;
     context_.reset(llama_init_from_model(model_.get(), params));
     if (!context_) throw_failed("the KV cache could not be made", log, "DEVICE_FAILED");
@@ -184,7 +211,8 @@ void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
 
 LlamaLanguageModel::LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                                        const LanguageModelOptions& options, const LoadMonitor& monitor)
-    : context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)),
+    : compute_(compute),
+      context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)),
       max_positions_(options.context_size > 0 ? 0 : facts.context_length),
       longest_token_(llama_longest_token(context_->vocab())) {}
 
@@ -198,6 +226,10 @@ std::string LlamaLanguageModel::token_bytes(int32_t token, bool special) const {
 
 std::unique_ptr<LanguageModelSession> LlamaLanguageModel::create_session(int32_t cells, int32_t sequences) {
     return std::make_unique<LlamaSession>(context_, cells, sequences);
+}
+
+void LlamaLanguageModel::forward(const ForwardInput& input, const CancelToken& cancel, Trace& trace) {
+    instructblip::forward(*context_, compute_, input, cancel, trace);
 }
 
 }  // namespace instructblip

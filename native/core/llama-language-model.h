@@ -24,6 +24,10 @@ class LlamaContext {
   public:
     LlamaContext(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                  const LanguageModelOptions& options, const LoadMonitor& monitor);
+    // Another context on the same weights, for one sequence of up to `cells` rows and the logits of each; with keys and
+    // values in F32, the plain attention, and every tensor that is computed shown to `observe`.
+    LlamaContext(const LlamaContext& other, const Compute& compute, int32_t cells,
+                 ggml_backend_sched_eval_callback observe, void* observer);
     LlamaContext(const LlamaContext&) = delete;
     LlamaContext& operator=(const LlamaContext&) = delete;
 
@@ -40,7 +44,8 @@ class LlamaContext {
   private:
     void load_model(const GgufFile& file, const Compute& compute, const LanguageModelOptions& options,
                     const LoadMonitor& monitor);
-    void create_context(const Compute& compute, const LanguageModelOptions& options);
+    llama_context_params context_params(const Compute& compute);
+    void create_context(const llama_context_params& params);
     static bool should_abort(void* self);
 
     LlamaFacts facts_;
@@ -49,14 +54,15 @@ class LlamaContext {
     ggml_type cache_type_;
     int32_t cells_;
     CacheShares shares_;
-    llama_model_ptr model_;
+    std::shared_ptr<llama_model> model_;
     llama_context_ptr context_;            // freed before its model
     const CancelToken* cancel_ = nullptr;  // of the decode in progress
 };
 
 class LlamaLanguageModel : public LanguageModel, public EngineTokenizer {
   public:
-    // `facts` are check_llama(file)'s. Throws MODEL_FILE_CORRUPT, OUT_OF_MEMORY, ABORTED.
+    // `facts` are check_llama(file)'s; `compute` must outlive the model. Throws MODEL_FILE_CORRUPT, OUT_OF_MEMORY,
+    // ABORTED.
     LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
                        const LanguageModelOptions& options, const LoadMonitor& monitor = {});
 
@@ -68,8 +74,10 @@ class LlamaLanguageModel : public LanguageModel, public EngineTokenizer {
     std::vector<int32_t> tokenize(const std::string& text, bool parse_special) const override;
     std::string token_bytes(int32_t token, bool special) const override;
     std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) override;
+    void forward(const ForwardInput& input, const CancelToken& cancel, Trace& trace) override;
 
   private:
+    const Compute& compute_;
     std::shared_ptr<LlamaContext> context_;
     int64_t max_positions_;
     int32_t longest_token_;

@@ -4,50 +4,9 @@
 #include <utility>
 
 #include "error.h"
+#include "llama-batch.h"
 
 namespace instructblip {
-namespace {
-
-// A batch with one sequence id for each row; the arrays that libllama wants, owned.
-class Batch {
-  public:
-    explicit Batch(int32_t rows)
-        : positions_(static_cast<size_t>(rows)),
-          ids_(static_cast<size_t>(rows)),
-          id_counts_(static_cast<size_t>(rows), 1),
-          id_pointers_(static_cast<size_t>(rows)),
-          outputs_(static_cast<size_t>(rows), 0) {
-        std::transform(ids_.begin(), ids_.end(), id_pointers_.begin(), [](llama_seq_id& id) { return &id; });
-    }
-
-    void set(int32_t row, int32_t position, int32_t id, bool output) {
-        const auto index = static_cast<size_t>(row);
-        positions_[index] = position;
-        ids_[index] = id;
-        outputs_[index] = output ? 1 : 0;
-    }
-
-    // libllama takes pointers to what it does not write.
-    llama_batch view(const float* embeddings, const int32_t* tokens) {
-        return {static_cast<int32_t>(ids_.size()),
-                const_cast<int32_t*>(tokens),
-                const_cast<float*>(embeddings),
-                positions_.data(),
-                id_counts_.data(),
-                id_pointers_.data(),
-                outputs_.data()};
-    }
-
-  private:
-    std::vector<llama_pos> positions_;
-    std::vector<llama_seq_id> ids_;
-    std::vector<int32_t> id_counts_;
-    std::vector<llama_seq_id*> id_pointers_;
-    std::vector<int8_t> outputs_;
-};
-
-}  // namespace
-
 LlamaSession::LlamaSession(std::shared_ptr<LlamaContext> context, int32_t cells, int32_t sequences)
     : context_(std::move(context)),
       share_(context_->shares().take(cells, sequences)),
@@ -67,12 +26,11 @@ void LlamaSession::check_step(const std::vector<int32_t>& tokens) const {
     check_tokens(tokens, context_->facts().vocabulary_size);
 }
 
-void LlamaSession::prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits, Trace* trace) {
-    if (trace != nullptr) throw ModelError("OPTION_UNSUPPORTED", "the engine shows no intermediates of a LLaMA");
+void LlamaSession::prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits) {
     std::vector<int32_t> tokens = prompt.tokens;
     tokens.insert(tokens.end(), prompt.answer_start.begin(), prompt.answer_start.end());
     check_step(tokens);
-    const int32_t soft_count = count_soft_tokens(prompt, context_->facts().embedding_length);
+    const int32_t soft_count = count_soft_tokens(prompt.soft_tokens, context_->facts().embedding_length);
     const auto token_count = static_cast<int32_t>(tokens.size());
     if (soft_count + token_count == 0) throw ModelError("OPTION_INVALID", "a prompt has at least one row");
     SequenceTable room = table_;  // whether there is room, before anything is done
@@ -91,7 +49,7 @@ void LlamaSession::append(int32_t row, const float* embeddings, const int32_t* t
     const auto width = static_cast<int64_t>(context_->facts().embedding_length);
     for (int32_t first = 0; first < count; first += most) {
         const int32_t rows = std::min(most, count - first);
-        Batch batch(rows);
+        LlamaBatch batch(rows);
         for (int32_t i = 0; i < rows; ++i) {
             batch.set(i, table_.length(row) + i, table_.id(row), last && first + i + 1 == count);
         }
@@ -109,7 +67,7 @@ void LlamaSession::decode(const std::vector<int32_t>& tokens, const std::vector<
     SequenceTable next = table_;
     const SequenceMoves moves = next.arrange(complete_parents(tokens, parents));
     const int32_t rows = next.row_count();
-    Batch batch(rows);
+    LlamaBatch batch(rows);
     for (int32_t row = 0; row < rows; ++row) {
         batch.set(row, next.length(row), next.id(row), true);
         next.append(row, 1);

@@ -20,8 +20,7 @@ class LlamaSession : public LanguageModelSession {
     LlamaSession(const LlamaSession&) = delete;
     LlamaSession& operator=(const LlamaSession&) = delete;
 
-    void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits,
-                 Trace* trace = nullptr) override;
+    void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits) override;
     void decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents, const CancelToken& cancel,
                 std::vector<float>& logits) override;
     void release() override;

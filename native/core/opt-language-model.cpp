@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "attention-mask.h"
 #include "graph.h"
 
 namespace instructblip {
@@ -67,12 +68,12 @@ void OptModel::decode(const DecoderRows& rows, KvCache& cache, const CancelToken
     for (int32_t& row : position_rows) row += position_offset;
     hidden_.resize(static_cast<size_t>(count * config_.hidden_size));
     logits.resize(static_cast<size_t>(rows.outputs * config_.vocab_size));
-    const HiddenCells hidden_cells(rows.own);
+    const AttentionMask own(rows.own.positions, rows.own.count);
     for (int64_t first = 0; first < config_.num_hidden_layers; first += layers_per_graph) {
         const int64_t end = std::min(first + layers_per_graph, config_.num_hidden_layers);
         Graph graph("opt", trace);
         ggml_tensor* const cells = graph.input("cells", {count}, rows.cells.data());
-        ggml_tensor* const mask = hidden_cells.build(graph, "own_mask");
+        ggml_tensor* const mask = own.build(graph, "own_mask");
         ggml_tensor* x = first == 0 ? build_embeddings(graph, rows, position_rows)
                                     : graph.input("hidden", {count, config_.hidden_size}, hidden_.data());
         for (int64_t layer = first; layer < end; ++layer) {
@@ -89,14 +90,20 @@ void OptModel::decode(const DecoderRows& rows, KvCache& cache, const CancelToken
     }
 }
 
-// tokens [R] or soft tokens [R,W], with the rows of their positions → [R,D]
+// [soft tokens][tokens] with the rows of their positions → [R,D]
 ggml_tensor* OptModel::build_embeddings(Graph& graph, const DecoderRows& rows,
                                         const std::vector<int32_t>& position_rows) const {
     ggml_context* const context = graph.context();
     const auto count = static_cast<int64_t>(position_rows.size());
-    ggml_tensor* x = rows.tokens.empty()
-                         ? graph.input("soft_tokens", {count, config_.word_embed_proj_dim}, rows.soft_tokens.data())
-                         : ggml_get_rows(context, model_.tokens, graph.input("ids", {count}, rows.tokens.data()));
+    const int64_t width = config_.word_embed_proj_dim;
+    const auto token_count = static_cast<int64_t>(rows.tokens.size());
+    ggml_tensor* x = nullptr;
+    if (count > token_count) x = graph.input("soft_tokens", {count - token_count, width}, rows.soft_tokens.data());
+    if (token_count > 0) {
+        ggml_tensor* const ids = graph.input("ids", {token_count}, rows.tokens.data());
+        ggml_tensor* const tokens = ggml_get_rows(context, model_.tokens, ids);
+        x = x == nullptr ? tokens : ggml_concat(context, x, tokens, 1);
+    }
     if (model_.project_in) x = model_.project_in->build(graph, x);
     ggml_tensor* const ids = graph.input("positions", {count}, position_rows.data());
     return graph.name(ggml_add(context, x, ggml_get_rows(context, model_.positions, ids)), "embeddings");

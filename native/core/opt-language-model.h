@@ -53,7 +53,8 @@ class OptModel : public DecoderModel {
     int64_t vocabulary_size() const override { return config_.vocab_size; }
     int64_t max_positions() const override { return config_.max_position_embeddings; }
     bool has_encoder() const override { return false; }
-    void encode(const Prompt&, KvCache&, const std::vector<int32_t>&, const CancelToken&, Trace*) override {}
+    void encode(const Prompt&, const std::vector<int32_t>&, KvCache&, const std::vector<int32_t>&, const CancelToken&,
+                Trace*) override {}
     void decode(const DecoderRows& rows, KvCache& cache, const CancelToken& cancel, Trace* trace,
                 std::vector<float>& logits) override;
 

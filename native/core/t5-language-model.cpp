@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "attention-mask.h"
 #include "graph.h"
 
 namespace instructblip {
@@ -12,11 +13,6 @@ namespace {
 // Layers per graph: see vision-encoder.cpp. A layer of the decoder has at most 70 nodes.
 constexpr int64_t encoder_layers_per_graph = 12;
 constexpr int64_t decoder_layers_per_graph = 24;
-
-// Bytes of one attention of the encoder over N rows: scores, softmax and bias live at once.
-uint64_t score_bytes(const T5Config& config, int64_t rows) {
-    return 3 * sizeof(float) * static_cast<uint64_t>(config.num_heads * rows * rows);
-}
 
 // Buckets of every key [N] for every query [N].
 std::vector<int32_t> encoder_buckets(const T5Config& config, int64_t rows) {
@@ -72,17 +68,19 @@ T5Model::T5Model(const std::shared_ptr<const GgufFile>& file, const T5Config& co
     weights_.load(monitor);
 }
 
-void T5Model::encode(const Prompt& prompt, KvCache& cache, const std::vector<int32_t>& cells, const CancelToken& cancel,
-                     Trace* trace) {
+void T5Model::encode(const Prompt& prompt, const std::vector<int32_t>& mask, KvCache& cache,
+                     const std::vector<int32_t>& cells, const CancelToken& cancel, Trace* trace) {
     const auto rows = static_cast<int64_t>(cells.size());
-    compute().require_memory(score_bytes(config_, rows), "a prompt of " + std::to_string(rows) + " tokens",
-                             "shorten the question, attention scores grow with its square");
+    require_score_memory(rows);
     const std::vector<int32_t> buckets = encoder_buckets(config_, rows);
+    const AttentionMask hidden_rows = AttentionMask::of_keys(mask, rows);
     hidden_.resize(static_cast<size_t>(rows * config_.d_model));
     for (int64_t first = 0; first < config_.num_layers; first += encoder_layers_per_graph) {
         const int64_t end = std::min(first + encoder_layers_per_graph, config_.num_layers);
         Graph graph("encoder", trace);
-        ggml_tensor* const bias = build_bias(graph, model_.encoder.relative_bias, buckets, rows);
+        ggml_tensor* bias = build_bias(graph, model_.encoder.relative_bias, buckets, rows);
+        if (ggml_tensor* const hidden = hidden_rows.build(graph, "mask"))
+            bias = ggml_add(graph.context(), bias, hidden);
         ggml_tensor* x =
             first == 0 ? build_prompt(graph, prompt) : graph.input("hidden", {rows, config_.d_model}, hidden_.data());
         for (int64_t layer = first; layer < end; ++layer) {
@@ -110,6 +108,12 @@ ggml_tensor* T5Model::build_prompt(Graph& graph, const Prompt& prompt) const {
         x = x == nullptr ? tokens : ggml_concat(graph.context(), x, tokens, 1);
     }
     return graph.name(x, "embeddings");
+}
+
+// tokens [R] → [R,D]
+ggml_tensor* T5Model::build_answer(Graph& graph, const std::vector<int32_t>& tokens) const {
+    ggml_tensor* const ids = graph.input("ids", {static_cast<int64_t>(tokens.size())}, tokens.data());
+    return graph.name(ggml_get_rows(graph.context(), model_.tokens, ids), "embeddings");
 }
 
 // table [buckets,heads], buckets [rows,M] → [heads,rows,M]
@@ -155,8 +159,8 @@ void T5Model::decode(const DecoderRows& rows, KvCache& cache, const CancelToken&
     const std::vector<int32_t> buckets = decoder_buckets(config_, rows);
     hidden_.resize(static_cast<size_t>(count * config_.d_model));
     logits.resize(static_cast<size_t>(rows.outputs * config_.vocab_size));
-    const HiddenCells own(rows.own);
-    const HiddenCells encoder(rows.encoder);
+    const AttentionMask own(rows.own.positions, rows.own.count);
+    const AttentionMask encoder(rows.encoder.positions, rows.encoder.count);
     for (int64_t first = 0; first < config_.num_decoder_layers; first += decoder_layers_per_graph) {
         const int64_t end = std::min(first + decoder_layers_per_graph, config_.num_decoder_layers);
         Graph graph("decoder", trace);
@@ -167,9 +171,8 @@ void T5Model::decode(const DecoderRows& rows, KvCache& cache, const CancelToken&
                                    graph.input("cells", {count}, rows.cells.data()),
                                    bias,
                                    {1, encoder.build(graph, "encoder_mask")}};
-        ggml_tensor* x =
-            first == 0 ? ggml_get_rows(graph.context(), model_.tokens, graph.input("ids", {count}, rows.tokens.data()))
-                       : graph.input("hidden", {count, config_.d_model}, hidden_.data());
+        ggml_tensor* x = first == 0 ? build_answer(graph, rows.tokens)
+                                    : graph.input("hidden", {count, config_.d_model}, hidden_.data());
         for (int64_t layer = first; layer < end; ++layer) x = build_decoder_block(graph, inputs, x, layer);
         if (end == config_.num_decoder_layers) {
             graph.output(build_head(graph, last_rows(graph, x, rows.outputs)), logits.data());

@@ -65,14 +65,15 @@ class T5Model : public DecoderModel {
     int64_t vocabulary_size() const override { return config_.vocab_size; }
     int64_t max_positions() const override { return 0; }
     bool has_encoder() const override { return true; }
-    void encode(const Prompt& prompt, KvCache& cache, const std::vector<int32_t>& cells, const CancelToken& cancel,
-                Trace* trace) override;
+    void encode(const Prompt& prompt, const std::vector<int32_t>& mask, KvCache& cache,
+                const std::vector<int32_t>& cells, const CancelToken& cancel, Trace* trace) override;
     void decode(const DecoderRows& rows, KvCache& cache, const CancelToken& cancel, Trace* trace,
                 std::vector<float>& logits) override;
 
   private:
     struct DecoderInputs;
     ggml_tensor* build_prompt(Graph& graph, const Prompt& prompt) const;
+    ggml_tensor* build_answer(Graph& graph, const std::vector<int32_t>& tokens) const;
     ggml_tensor* build_bias(Graph& graph, ggml_tensor* table, const std::vector<int32_t>& buckets, int64_t rows) const;
     ggml_tensor* split(Graph& graph, ggml_tensor* x) const;
     ggml_tensor* build_encoder_block(Graph& graph, const T5Weights::Block& block, ggml_tensor* x, ggml_tensor* bias,

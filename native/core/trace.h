@@ -21,6 +21,9 @@ class Trace {
 
     bool wants(const std::string& name) const { return names_.count(name) != 0; }
     void add(const std::string& name, TracedTensor tensor) { tensors_.insert_or_assign(name, std::move(tensor)); }
+    void add_wanted(const std::string& name, TracedTensor tensor) {
+        if (wants(name)) add(name, std::move(tensor));
+    }
     const std::map<std::string, TracedTensor>& tensors() const { return tensors_; }
 
     // Throws OPTION_INVALID when a name was asked for that no graph has.

@@ -22,17 +22,14 @@ void require_finite(const float* pixels, int64_t count) {
     throw ModelError("IMAGE_INPUT_INVALID", "pixel value " + std::to_string(bad - pixels) + " is not a finite number");
 }
 
-// pixels [3,S,S] → patches [N,3*P*P], row by row, each in the order of the weight's [3,P,P]. Pixels that fill no whole
-// patch, at the right and at the bottom, are left out, as by a convolution.
-void cut_patches(const float* pixels, const VisionConfig& config, float* patches) {
-    const int64_t patch = config.patch_size;
-    const int64_t image = config.image_size;
-    const int64_t end = config.grid_size() * patch;
-    for (int64_t y = 0; y < end; y += patch) {
-        for (int64_t x = 0; x < end; x += patch) {
+// pixels [3,height,width] → patches [N,3*P*P], row by row, each in the order of the weight's [3,P,P]. Pixels that fill
+// no whole patch, at the right and at the bottom, are left out, as by a convolution.
+void cut_patches(const float* pixels, const GridSize& size, int64_t patch, float* patches) {
+    for (int64_t y = 0; y + patch <= size.height; y += patch) {
+        for (int64_t x = 0; x + patch <= size.width; x += patch) {
             for (int64_t row = 0; row < 3 * patch; ++row) {
                 const int64_t channel = row / patch;
-                const float* const source = pixels + (channel * image + y + row % patch) * image + x;
+                const float* const source = pixels + (channel * size.height + y + row % patch) * size.width + x;
                 patches = std::copy_n(source, patch, patches);
             }
         }
@@ -72,13 +69,49 @@ VisionEncoder::VisionEncoder(const std::shared_ptr<const GgufFile>& file, const 
     weights_.load(monitor);
 }
 
+GridSize VisionEncoder::grid_of(const GridSize& size) const {
+    return {size.height / config_.patch_size, size.width / config_.patch_size};
+}
+
+void VisionEncoder::check_size(const GridSize& size) const {
+    const GridSize grid = grid_of(size);
+    const std::string given = "a picture of " + std::to_string(size.width) + "x" + std::to_string(size.height);
+    if (grid.height < 1 || grid.width < 1) {
+        throw ModelError("OPTION_INVALID", given + " has no whole patch of " + std::to_string(config_.patch_size) +
+                                               " pixels: use a larger one");
+    }
+    const int64_t most = config_.most_tokens();
+    if (grid.height <= most && grid.width <= most && grid.height * grid.width < most) return;
+    throw ModelError("OPTION_INVALID", given + " has more patches than " + std::to_string(most - 1) +
+                                           ", which is what attention scores may take: use a smaller one");
+}
+
+// Of the class token and of the grid's patches [1+N,H]; empty: the model's own hold.
+std::vector<float> VisionEncoder::positions_of(const GridSize& grid) const {
+    const GridSize own = grid_of(own_size());
+    if (grid.height == own.height && grid.width == own.width) return {};
+    ggml_tensor* const table = model_.position_embedding;
+    std::vector<float> known(static_cast<size_t>(ggml_nelements(table)));
+    ggml_backend_tensor_get(table, known.data(), 0, ggml_nbytes(table));
+    std::vector<float> positions(known.begin(), known.begin() + config_.hidden_size);
+    const std::vector<float> resized =
+        resize_bicubic(known.data() + config_.hidden_size, own, grid, config_.hidden_size);
+    positions.insert(positions.end(), resized.begin(), resized.end());
+    return positions;
+}
+
 // patches [N,3*P*P] → [1+N,H]: the class token first, then positions added to all.
-ggml_tensor* VisionEncoder::build_embeddings(Graph& graph, const float* patches) const {
-    ggml_tensor* const input = graph.input("pixels", {config_.patch_count(), config_.patch_values()}, patches);
+ggml_tensor* VisionEncoder::build_embeddings(Graph& graph, const float* patches, const GridSize& grid,
+                                             const std::vector<float>& positions) const {
+    const int64_t count = grid.height * grid.width;
+    ggml_tensor* const input = graph.input("pixels", {count, config_.patch_values()}, patches);
     ggml_tensor* const embedded = graph.name(model_.patch_embedding.build(graph, input), "patches");
     ggml_tensor* const class_token = ggml_reshape_2d(graph.context(), model_.class_embedding, config_.hidden_size, 1);
     ggml_tensor* const tokens = ggml_concat(graph.context(), class_token, embedded, 1);
-    return graph.name(ggml_add(graph.context(), tokens, model_.position_embedding), "embeddings");
+    ggml_tensor* const added = positions.empty()
+                                   ? model_.position_embedding
+                                   : graph.input("positions", {1 + count, config_.hidden_size}, positions.data());
+    return graph.name(ggml_add(graph.context(), tokens, added), "embeddings");
 }
 
 // A pre-norm transformer block. x [1+N,H] → [1+N,H]
@@ -101,19 +134,29 @@ ggml_tensor* VisionEncoder::build_block(Graph& graph, ggml_tensor* x, int64_t la
     return graph.name(ggml_add(graph.context(), x, fed), "layer", layer);
 }
 
-void VisionEncoder::encode_one(const float* pixels, float* features, const CancelToken& cancel, Trace* trace) {
-    patches_.resize(static_cast<size_t>(config_.patch_count() * config_.patch_values()));
-    cut_patches(pixels, config_, patches_.data());
+// The last block's x [1+N,H] → features [1+N,H]. HF pools by normalizing the class token once more.
+ggml_tensor* VisionEncoder::build_end(Graph& graph, ggml_tensor* x) const {
+    x = graph.name(model_.post_layernorm.build(graph, x), "post_layernorm");
+    ggml_tensor* const class_token = ggml_view_1d(graph.context(), x, config_.hidden_size, 0);
+    graph.name(model_.post_layernorm.build(graph, class_token), "pooler_output");
+    return x;
+}
+
+void VisionEncoder::encode_one(const float* pixels, const GridSize& size, float* features, const CancelToken& cancel,
+                               Trace* trace) {
+    const GridSize grid = grid_of(size);
+    const int64_t patch_count = grid.height * grid.width;
+    const std::vector<float> positions = positions_of(grid);
+    patches_.resize(static_cast<size_t>(patch_count * config_.patch_values()));
+    cut_patches(pixels, size, config_.patch_size, patches_.data());
     // `features` holds the hidden states between graphs: [1+N,H], as the result.
     for (int64_t first = 0; first < config_.num_hidden_layers; first += layers_per_graph) {
         const int64_t end = std::min(first + layers_per_graph, config_.num_hidden_layers);
         Graph graph("vision", trace);
-        ggml_tensor* x = first == 0 ? build_embeddings(graph, patches_.data())
-                                    : graph.input("hidden", {config_.token_count(), config_.hidden_size}, features);
+        ggml_tensor* x = first == 0 ? build_embeddings(graph, patches_.data(), grid, positions)
+                                    : graph.input("hidden", {1 + patch_count, config_.hidden_size}, features);
         for (int64_t layer = first; layer < end; ++layer) x = build_block(graph, x, layer);
-        if (end == config_.num_hidden_layers) {
-            x = graph.name(model_.post_layernorm.build(graph, x), "post_layernorm");
-        }
+        if (end == config_.num_hidden_layers) x = build_end(graph, x);
         graph.output(x, features);
         compute_.run(graph, cancel, trace);
     }
@@ -126,8 +169,19 @@ void VisionEncoder::encode(const float* pixels, int64_t batch, float* features, 
     }
     require_finite(pixels, batch * config_.pixel_count());
     for (int64_t i = 0; i < batch; ++i) {
-        encode_one(pixels + i * config_.pixel_count(), features + i * config_.feature_count(), cancel, trace);
+        encode_one(pixels + i * config_.pixel_count(), own_size(), features + i * config_.feature_count(), cancel,
+                   trace);
     }
+}
+
+std::vector<float> VisionEncoder::encode_sized(const float* pixels, const GridSize& size, const CancelToken& cancel,
+                                               Trace* trace) {
+    check_size(size);
+    require_finite(pixels, 3 * size.height * size.width);
+    const GridSize grid = grid_of(size);
+    std::vector<float> features(static_cast<size_t>((1 + grid.height * grid.width) * config_.hidden_size));
+    encode_one(pixels, size, features.data(), cancel, trace);
+    return features;
 }
 
 }  // namespace instructblip

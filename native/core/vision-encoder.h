@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "bicubic.h"
 #include "cancel-token.h"
 #include "compute.h"
 #include "config.h"
@@ -29,8 +30,14 @@ class VisionEncoder {
 
     // pixels [batch,3,S,S] → features [batch,tokens,hidden]. Throws IMAGE_INPUT_INVALID for values that are not finite,
     // ABORTED, OUT_OF_MEMORY, DEVICE_FAILED. One call at a time. A trace takes a batch of one: vision.patches,
-    // vision.embeddings, vision.layer-%d, vision.post_layernorm and the steps within layers (layers.h).
+    // vision.embeddings, vision.layer-%d, vision.post_layernorm, vision.pooler_output [hidden] and the steps within
+    // layers (layers.h).
     void encode(const float* pixels, int64_t batch, float* features, const CancelToken& cancel, Trace* trace = nullptr);
+
+    // A picture of any size, pixels [3,height,width] → features [1 + its whole patches,hidden]: positions of another
+    // grid than the model's are interpolated, as by transformers from 4.45 on. Throws as encode(), and OPTION_INVALID
+    // for a size without a patch or with too many.
+    std::vector<float> encode_sized(const float* pixels, const GridSize& size, const CancelToken& cancel, Trace* trace);
 
   private:
     struct Block {
@@ -50,9 +57,16 @@ class VisionEncoder {
     };
     static Model declare(WeightSink& sink, const VisionConfig& config);
 
-    ggml_tensor* build_embeddings(Graph& graph, const float* patches) const;
+    GridSize own_size() const { return {config_.image_size, config_.image_size}; }
+    GridSize grid_of(const GridSize& size) const;
+    void check_size(const GridSize& size) const;
+    std::vector<float> positions_of(const GridSize& grid) const;
+    ggml_tensor* build_embeddings(Graph& graph, const float* patches, const GridSize& grid,
+                                  const std::vector<float>& positions) const;
     ggml_tensor* build_block(Graph& graph, ggml_tensor* x, int64_t layer) const;
-    void encode_one(const float* pixels, float* features, const CancelToken& cancel, Trace* trace);
+    ggml_tensor* build_end(Graph& graph, ggml_tensor* x) const;
+    void encode_one(const float* pixels, const GridSize& size, float* features, const CancelToken& cancel,
+                    Trace* trace);
 
     VisionConfig config_;
     Compute& compute_;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,13 +47,31 @@ struct Loaded {
         : file(read(contents)), model(file.load(compute, options, {})) {}
 
     // Everything in one prefill.
-    std::vector<float> logits(const Input& input, Trace* trace = nullptr) const {
+    std::vector<float> logits(const Input& input) const {
         const auto soft = static_cast<int64_t>(input.soft_tokens.size()) / file.embedding_length;
         const auto rows = soft + static_cast<int64_t>(input.tokens.size() + input.answer.size());
         const auto session = model->create_session(static_cast<int32_t>(rows), 1);
         std::vector<float> result;
-        session->prefill({input.soft_tokens, input.tokens, input.answer}, never, result, trace);
+        session->prefill({input.soft_tokens, input.tokens, input.answer}, never, result);
         return result;
+    }
+    // The same as a forward pass, with what else `names` says: the logits of all rows are language.logits.
+    std::map<std::string, TracedTensor> forward(const ForwardInput& input, std::set<std::string> names) const {
+        names.insert("language.logits");
+        Trace trace(names);
+        model->forward(input, never, trace);
+        trace.require_complete();
+        return trace.tensors();
+    }
+    ForwardInput forward_input(const Input& input) const {
+        if (file.model_type == "t5") return {input.soft_tokens, input.tokens, {}, input.answer, {}};
+        ForwardInput result{input.soft_tokens, input.tokens, {}, {}, {}};
+        result.tokens.insert(result.tokens.end(), input.answer.begin(), input.answer.end());
+        return result;
+    }
+    // Of logits [R,V].
+    std::vector<float> last_row(const std::vector<float>& logits) const {
+        return {logits.end() - file.vocabulary_size, logits.end()};
     }
 
     std::vector<float> soft_tokens(int64_t rows, unsigned seed) const {

@@ -116,6 +116,49 @@ void test_load_progress() {
     }
 }
 
+// A forward pass: the logits of every row, and hidden tokens.
+void test_forward() {
+    const Fixture fixture;
+    InstructBlip& model = *fixture.model;
+    const size_t vocabulary = vocabulary_size();
+    const int64_t width = model.facts().vision.projection_size;
+    const auto soft = fixture.soft_tokens.size() / static_cast<size_t>(width);
+    const auto run = [&](const ForwardInput& input) {
+        Trace trace({"language.logits", "llama.embeddings", "llama.output", "llama.attention_weights-0"});
+        model.run_language(input, never, trace);
+        return trace.tensors();
+    };
+    const auto seen = run({fixture.soft_tokens, {2, 260, 5}, {1, 0, 1}, {}, {}});
+    const std::vector<float>& logits = seen.at("language.logits").data;
+    CHECK(logits.size() == (soft + 3) * vocabulary);
+    CHECK(difference(logits.data() + soft * vocabulary, fixture.logits_of({2}).data(), vocabulary) < 1e-5);
+    CHECK(std::equal(fixture.soft_tokens.begin(), fixture.soft_tokens.end(), seen.at("llama.embeddings").data.begin()));
+    const TracedTensor& weights = seen.at("llama.attention_weights-0");
+    const size_t rows = soft + 3;
+    CHECK(weights.shape.size() == 3 && weights.data.size() % (rows * rows) == 0);
+    CHECK(weights.data[rows * rows - 2] == 0 && weights.data[rows * rows - 1] > 0);
+    const auto plain = run({fixture.soft_tokens, {2, 260, 5}, {}, {}, {}});
+    const float* const last = plain.at("language.logits").data.data() + (soft + 2) * vocabulary;
+    CHECK(difference(last, fixture.logits_of({2, 260, 5}).data(), vocabulary) < 1e-5);
+    CHECK_ERROR("OPTION_INVALID", "2 values", run({fixture.soft_tokens, {2, 260}, {1}, {}, {}}));
+    CHECK_ERROR("OPTION_INVALID", "no answer", run({fixture.soft_tokens, {2}, {}, {1}, {}}));
+    CHECK_ERROR("OPTION_INVALID", "see nothing", run({{}, {2, 3}, {0, 1}, {}, {}}));
+    CHECK_ERROR("OPTION_INVALID", "at least one row", run({{}, {}, {}, {}, {}}));
+}
+
+// Parts of a model: what is not loaded says so.
+void test_stages() {
+    const Pair files = good_pair();
+    ModelOptions some = options();
+    some.stages.qformer = false;
+    InstructBlip model({files.vision.path(), ""}, some, LoadProgress(), never);
+    const auto pixels = tiny::random_values(static_cast<size_t>(model.facts().vision.pixel_count()), 9);
+    const std::vector<float> features = model.encode_image(pixels, never);
+    CHECK(!model.has_language_model());
+    CHECK_ERROR("OPTION_INVALID", "Q-Former is not loaded", model.query_image(features, {1}, never));
+    CHECK_ERROR("OPTION_INVALID", "language model is not loaded", model.language_model());
+}
+
 // Rows that fork, reorder and drop hold what a session of their own would hold.
 void test_forks() {
     const Fixture fixture;
@@ -232,7 +275,8 @@ void test_text() {
 void test_pairs() {
     const Pair good = good_pair();
     const ModelFacts facts = InstructBlip::check(good.paths());
-    CHECK(facts.language_model.vocabulary_size == vocabulary_size() && facts.vision.projection_size == 32);
+    CHECK(facts.language_model && facts.language_model->vocabulary_size == vocabulary_size());
+    CHECK(facts.vision.projection_size == 32);
     const auto check_pair = [&](int64_t hidden, uint32_t vocabulary) {
         const gguf_writer::TemporaryFile vision(vision_file(hidden, vocabulary).bytes());
         InstructBlip::check({vision.path(), good.language_model.path()});
@@ -279,6 +323,8 @@ void test_options() {
 int main() {
     stages::start_engine();
     test_load_progress();
+    test_forward();
+    test_stages();
     test_forks();
     test_several_prompts();
     test_sessions_in_turns();

@@ -88,7 +88,8 @@ void test_kinds() {
             const Pair pair(vision_file(one), other.file);
             if (one.type == other.type) {
                 expect("nothing", {}, pair, one.type);
-                CHECK(pair.check().language_model.model_type == one.type);
+                const ModelFacts facts = pair.check();
+                CHECK(facts.language_model && facts.language_model->model_type == one.type);
                 continue;
             }
             expect("MODEL_PAIR_MISMATCH", {"of type '" + one.type + "'", "of type '" + other.type + "'"}, pair,

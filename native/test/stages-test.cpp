@@ -288,6 +288,49 @@ void test_steps(Compute& compute) {
     CHECK(std::abs(total - 1) < 1e-6);
 }
 
+// HF's forward of the stages: pictures of other sizes, masks, and what cannot be.
+void test_forward(Compute& compute) {
+    const tiny::Model model = tiny::make(Shape{}, 1);
+    const gguf_writer::TemporaryFile file(model.file.bytes());
+    Loaded loaded(file.path(), compute);
+    const CancelToken never;
+    const int64_t side = loaded.vision_config.image_size;
+    const int64_t width = loaded.vision_config.hidden_size;
+    const int64_t patch = loaded.vision_config.patch_size;
+    const std::vector<float> pixels = loaded.random_pixels();
+    const std::vector<float> features = loaded.encode(pixels);
+    CHECK(loaded.vision->encode_sized(pixels.data(), {side, side}, never, nullptr) == features);
+    const GridSize wide{patch, 3 * patch + 1};
+    Trace pooled({"vision.pooler_output"});
+    const std::vector<float> other = tiny::random_values(static_cast<size_t>(3 * wide.height * wide.width), 3);
+    const auto size = loaded.vision->encode_sized(other.data(), wide, never, &pooled).size();
+    CHECK(static_cast<int64_t>(size) == 4 * width && pooled.tensors().at("vision.pooler_output").shape[0] == width);
+    CHECK_ERROR("OPTION_INVALID", "no whole patch",
+                loaded.vision->encode_sized(other.data(), {patch - 1, 9}, never, nullptr));
+    CHECK_ERROR("OPTION_INVALID", "more patches",
+                loaded.vision->encode_sized(other.data(), {1 << 20, 1 << 20}, never, nullptr));
+
+    const auto run = [&](const QFormerInput& input) {
+        Trace trace({"projection.output"});
+        loaded.qformer->run_whole(input, never, trace);
+        return trace.tensors().at("projection.output").data;
+    };
+    const auto close = [](const std::vector<float>& one, const std::vector<float>& two) {
+        return one.size() == two.size() && std::equal(one.begin(), one.end(), two.begin(),
+                                                      [](float a, float b) { return std::abs(a - b) < 1e-5F; });
+    };
+    CHECK(close(run({features, {}, {}, {}, {}}), loaded.query(features, {})));
+    // Hidden rows of the picture are as good as none.
+    const std::vector<float> fewer(features.begin(), features.end() - width);
+    std::vector<int32_t> mask(features.size() / static_cast<size_t>(width), 1);
+    mask.back() = 0;
+    CHECK(close(run({features, {}, {}, mask, {}}), run({fewer, {}, {}, {}, {}})));
+    CHECK_ERROR("OPTION_UNSUPPORTED", "ffn_text", run({features, {1, 2}, {}, {}, {}}));
+    CHECK_ERROR("OPTION_INVALID", "feature mask", run({features, {}, {}, {1}, {}}));
+    CHECK_ERROR("OPTION_INVALID", "queries or ids", run({features, {}, {}, {}, std::vector<float>()}));
+    CHECK_ERROR("OPTION_INVALID", "features", run({{}, {}, {}, {}, {}}));
+}
+
 // The stages hold the file's mapping, not the caller.
 void test_lifetimes(Compute& compute) {
     const tiny::Model model = tiny::make(Shape{}, 1);
@@ -310,6 +353,7 @@ int main() {
     test_incomplete_patches(compute);
     test_refusals(compute);
     test_steps(compute);
+    test_forward(compute);
     test_lifetimes(compute);
     return check::report();
 }

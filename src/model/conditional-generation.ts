@@ -1,5 +1,9 @@
+import type { InstructBlipConfig } from '../config/instruct-blip-config.js';
+import { type ForwardOutputs, forward } from './forward.js';
+import type { ForwardInputs } from './forward-inputs.js';
 import { type GenerateArguments, type GenerateOutput, generateBatch } from './generate-batch.js';
-import { loadParts } from './load.js';
+import { type GenerationConfig, generationConfigOf } from './gguf-facts.js';
+import { loadWithConfig, type ModelFacts } from './load.js';
 import type { LoadOptions } from './load-options.js';
 import { LoadedModel, type ModelLimits } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
@@ -17,11 +21,19 @@ import type { ModelParts } from './model-parts.js';
  * await model.dispose();
  */
 export class InstructBlipForConditionalGeneration {
+  /** What the files say; fields that they do not say have HF's defaults. */
+  readonly config: InstructBlipConfig;
+  /** The ids that `generate` takes where no option names others. */
+  readonly generationConfig: GenerationConfig;
   readonly #model: LoadedModel;
+  readonly #textInput: boolean;
 
   /** @internal Use `fromPretrained`. */
-  constructor(parts: ModelParts, limits: ModelLimits) {
+  constructor(parts: ModelParts, limits: ModelLimits, { config, textInput }: ModelFacts) {
     this.#model = new LoadedModel(parts, limits);
+    this.config = config;
+    this.#textInput = textInput;
+    this.generationConfig = generationConfigOf(parts.model.info);
   }
 
   /**
@@ -32,8 +44,8 @@ export class InstructBlipForConditionalGeneration {
     source: ModelSource,
     options: LoadOptions = {},
   ): Promise<InstructBlipForConditionalGeneration> {
-    const { parts, limits } = await loadParts(source, options);
-    return new InstructBlipForConditionalGeneration(parts, limits);
+    const { parts, limits, facts } = await loadWithConfig(source, options);
+    return new InstructBlipForConditionalGeneration(parts, limits, facts);
   }
 
   /**
@@ -45,6 +57,16 @@ export class InstructBlipForConditionalGeneration {
    */
   async generate(inputs: GenerateArguments): Promise<GenerateOutput> {
     return this.#model.run(engine => generateBatch(engine, inputs));
+  }
+
+  /**
+   * HF's `forward`: logits of every row, the loss of `labels`, and on request all hidden states and attentions of the three stages; with the rules of
+   * transformers 4.34. Padding is computed as there: in its rows too, and LLaMA counts it in positions. Rows of a batch are computed one after another, and
+   * keys and values are kept in F32, whatever `kvCacheType` is.
+   * @throws `OPTION_*`, `CONTEXT_LENGTH_EXCEEDED`, `DISPOSED`, `OUT_OF_MEMORY`, `DEVICE_FAILED`; the signal's reason when it aborts
+   */
+  async forward(inputs: ForwardInputs): Promise<ForwardOutputs> {
+    return this.#model.run(engine => forward(engine, this.config, this.#textInput, inputs));
   }
 
   /** Stops all work and frees the model; may be called more than once. */

@@ -1,8 +1,7 @@
 /** The tensors of `generate`, checked, as prompts without padding. */
-import { OptionError } from '../errors.js';
-import { shown } from '../generation/validate-options.js';
 import type { NativeModelInfo } from '../native/addon.js';
 import type { Tensor } from '../tensor.js';
+import { checkIds, FLOATS, INTS, invalid, shapeOf, tensor } from './tensor-inputs.js';
 
 /** What the processor makes of pictures and texts. B pictures, one text each. */
 export interface GenerateInputs {
@@ -34,12 +33,9 @@ export const INPUT_NAMES = [
   'qformerAttentionMask',
 ] as const satisfies readonly (keyof GenerateInputs)[];
 
-const invalid = (problem: string): OptionError => new OptionError('OPTION_INVALID', problem);
-const shapeOf = (dims: readonly number[]): string => `[${dims.join(', ')}]`;
-
 /** @throws OPTION_INVALID naming the tensor */
 export function readInputs(inputs: GenerateInputs, info: NativeModelInfo): GeneratePrompt[] {
-  const pixels = tensor(inputs.pixelValues, 'pixelValues', '[object Float32Array]');
+  const pixels = tensor(inputs.pixelValues, 'pixelValues', FLOATS);
   const { imageSize: side } = info;
   const batch = pixels.dims[0] ?? 0;
   if (batch < 1 || String(pixels.dims) !== String([batch, 3, side, side]))
@@ -62,17 +58,6 @@ export function readInputs(inputs: GenerateInputs, info: NativeModelInfo): Gener
   }));
 }
 
-/** Typed arrays of other realms (Electron, Jest) are no instances. */
-function tensor<Data extends Float32Array | Int32Array>(value: Tensor<Data>, name: string, kind: string): Tensor<Data> {
-  const { dims, data } = (value ?? {}) as Partial<Tensor<Data>>;
-  const sound =
-    Array.isArray(dims) &&
-    Object.prototype.toString.call(data) === kind &&
-    dims.reduce((product: number, length: number) => product * length, 1) === data?.length;
-  if (!sound) throw invalid(`${name} must be a Tensor of ${kind.slice(8, -1)}, but is ${shown(value)}`);
-  return value;
-}
-
 /** The ids of each row that the mask leaves. */
 function rows(
   idsTensor: Tensor<Int32Array>,
@@ -81,13 +66,11 @@ function rows(
   batch: number,
   vocabularySize: number,
 ): Int32Array[] {
-  const { dims, data } = tensor(idsTensor, name, '[object Int32Array]');
+  const { dims, data } = tensor(idsTensor, name, INTS);
   if (dims.length !== 2 || dims[0] !== batch)
     throw invalid(`${name} must be [${batch}, tokens], as there are ${batch} pictures, but is ${shapeOf(dims)}`);
-  const outside = data.find(id => id < 0 || id >= vocabularySize);
-  if (outside !== undefined)
-    throw invalid(`${name} has the id ${outside}, but the vocabulary has ${vocabularySize} tokens`);
-  const mask = maskTensor === undefined ? undefined : tensor(maskTensor, maskName, '[object Int32Array]');
+  checkIds(idsTensor, name, vocabularySize);
+  const mask = maskTensor === undefined ? undefined : tensor(maskTensor, maskName, INTS);
   if (mask && String(mask.dims) !== String(dims))
     throw invalid(`${maskName} must be as ${name}, ${shapeOf(dims)}, but is ${shapeOf(mask.dims)}`);
   if (mask?.data.some(value => value !== 0 && value !== 1)) throw invalid(`${maskName} must be of 0 and 1`);

@@ -66,17 +66,32 @@ const LOAD_RULES: Readonly<Record<keyof LoadOptions, OptionRule>> = {
   onLog: aFunction,
 };
 
+/** Options of loading a vision encoder or a Q-Former alone; the others are about the language model. */
+export type StageLoadOptions = Pick<LoadOptions, 'device' | 'threads' | 'signal' | 'onProgress' | 'onLog'>;
+
+const { device, threads, signal, onProgress, onLog } = LOAD_RULES;
+const STAGE_RULES: Readonly<Record<keyof StageLoadOptions, OptionRule>> = {
+  device,
+  threads,
+  signal,
+  onProgress,
+  onLog,
+};
+
 /** @throws OPTION_INVALID, OPTION_UNKNOWN */
 export const validateLoadOptions = (options: LoadOptions): LoadOptions => checkNamed(options, LOAD_RULES);
+
+/** @throws OPTION_INVALID, OPTION_UNKNOWN */
+export const validateStageOptions = (options: StageLoadOptions): StageLoadOptions => checkNamed(options, STAGE_RULES);
 
 /** Bytes. */
 export const imageCacheOf = ({ imageCache = 256 * 2 ** 20 }: LoadOptions): number => imageCache;
 
+/** What of the files is loaded. */
+export type LoadedFiles = Pick<NativeLoadOptions, 'visionPath' | 'languageModelPath' | 'visionEncoder' | 'qformer'>;
+
 /** Fills in the defaults. */
-export const nativeLoadOptions = (
-  options: LoadOptions,
-  files: Pick<NativeLoadOptions, 'visionPath' | 'languageModelPath'>,
-): NativeLoadOptions => ({
+export const nativeLoadOptions = (options: LoadOptions, files: LoadedFiles): NativeLoadOptions => ({
   ...files,
   device: options.device ?? 'auto',
   gpuLayers: options.gpuLayers ?? -1,

@@ -1,3 +1,4 @@
+import type { InstructBlipConfig } from '../config/instruct-blip-config.js';
 import type { NativeLoadOptions, NativeModel } from '../native/addon.js';
 import type { LoadedAddon } from '../native/load-addon.js';
 import { loadAddon } from '../native/load-addon.js';
@@ -6,10 +7,19 @@ import { ImageProcessor } from '../processor/image-processor.js';
 import { QFormerTokenizer } from '../processor/qformer-tokenizer.js';
 import { tokenizerOf } from '../processor/tokenizer-of-model.js';
 import { listenToEngineLog } from './engine-log.js';
+import { GgufFacts, modelConfigOf } from './gguf-facts.js';
 import { linkSignals } from './linked-signal.js';
-import { imageCacheOf, type LoadOptions, nativeLoadOptions, validateLoadOptions } from './load-options.js';
+import {
+  imageCacheOf,
+  type LoadOptions,
+  nativeLoadOptions,
+  type StageLoadOptions,
+  validateLoadOptions,
+  validateStageOptions,
+} from './load-options.js';
 import type { ModelLimits } from './loaded-model.js';
-import { findModelFiles, type ModelSource } from './model-files.js';
+import { findModelFiles, findVisionFile, type ModelSource, type VisionSource } from './model-files.js';
+import { ModelLife } from './model-life.js';
 import type { ModelParts } from './model-parts.js';
 
 export interface LoadedParts {
@@ -22,15 +32,79 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   const valid = validateLoadOptions(options);
   valid.signal?.throwIfAborted();
   const files = await findModelFiles(source);
-  valid.signal?.throwIfAborted();
-  const { addon } = loadAddon();
-  const stopListening = valid.onLog ? listenToEngineLog(addon, valid.onLog) : () => {};
   const native = nativeLoadOptions(valid, files);
+  return loadNative(native, valid, (addon, model, release) => ({
+    parts: composeParts(addon, model),
+    limits: { sequences: native.maxSequences, imageCache: imageCacheOf(valid), release },
+  }));
+}
+
+/** A whole model with its configuration, as the Hugging Face class has it. */
+export async function loadWithConfig(
+  source: ModelSource,
+  options: LoadOptions,
+): Promise<LoadedParts & { readonly facts: ModelFacts }> {
+  const loaded = await loadParts(source, options);
+  try {
+    const { visionPath, languageModelPath } = await findModelFiles(source);
+    const { addon } = loadAddon();
+    const vision = new GgufFacts(addon, visionPath);
+    const config = modelConfigOf(vision, new GgufFacts(addon, languageModelPath), loaded.parts.model.info);
+    return { ...loaded, facts: { config, textInput: vision.flag('instructblip.qformer.text_input') } };
+  } catch (error) {
+    await loaded.parts.model.dispose();
+    loaded.limits.release?.();
+    throw error;
+  }
+}
+
+/** What the Hugging Face class knows of its files. */
+export interface ModelFacts {
+  readonly config: InstructBlipConfig;
+  /** Whether the Q-Former takes text. */
+  readonly textInput: boolean;
+}
+
+/** A vision encoder or a Q-Former alone. */
+export interface LoadedStage {
+  readonly addon: LoadedAddon['addon'];
+  readonly model: NativeModel;
+  readonly life: ModelLife;
+  /** What the file says. */
+  readonly facts: GgufFacts;
+}
+
+/** Loads one stage of the vision file. */
+export async function loadStage(
+  source: VisionSource,
+  stage: 'visionEncoder' | 'qformer',
+  options: StageLoadOptions,
+): Promise<LoadedStage> {
+  const valid = validateStageOptions(options);
+  valid.signal?.throwIfAborted();
+  const visionPath = await findVisionFile(source);
+  const stages = { visionEncoder: stage === 'visionEncoder', qformer: stage === 'qformer' };
+  const native = nativeLoadOptions(valid, { visionPath, languageModelPath: null, ...stages });
+  return loadNative(native, valid, (addon, model, release) => ({
+    addon,
+    model,
+    life: new ModelLife(model, release),
+    facts: new GgufFacts(addon, visionPath),
+  }));
+}
+
+/** Opens the engine, loads what `native` names, and composes it; the model is freed when that fails. */
+async function loadNative<T>(
+  native: NativeLoadOptions,
+  options: LoadOptions,
+  compose: (addon: LoadedAddon['addon'], model: NativeModel, release: () => void) => T,
+): Promise<T> {
+  options.signal?.throwIfAborted();
+  const { addon } = loadAddon();
+  const stopListening = options.onLog ? listenToEngineLog(addon, options.onLog) : () => {};
   const owned: Owned = {};
   try {
-    const model = await loadModel(addon, native, valid, owned);
-    const limits = { sequences: native.maxSequences, imageCache: imageCacheOf(valid), release: stopListening };
-    return { parts: composeParts(addon, model), limits };
+    return compose(addon, await loadModel(addon, native, options, owned), stopListening);
   } catch (error) {
     // Aborted at the last moment, or its facts make no sense: gigabytes must not wait for the garbage collector.
     await owned.model?.dispose();

@@ -1,7 +1,6 @@
-import { setMaxListeners } from 'node:events';
-import { createError, DisposedError } from '../errors.js';
 import { AdmissionQueue } from './admission-queue.js';
 import { ImageCache } from './image-cache.js';
+import { ModelLife } from './model-life.js';
 import type { ModelParts } from './model-parts.js';
 
 /** What all calls of one model share. */
@@ -23,49 +22,29 @@ export interface ModelLimits {
   readonly release?: () => void;
 }
 
-/** A model in memory: its engine, the calls that are running, its end. */
+/** A whole model in memory: its engine, the calls that are running, its end. */
 export class LoadedModel {
   readonly engine: Engine;
-  readonly #lifetime = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
-  readonly #release: () => void;
-  #disposed: Promise<void> | undefined;
+  readonly #life: ModelLife;
 
-  constructor(parts: ModelParts, { sequences, imageCache = 0, release = () => {} }: ModelLimits) {
-    this.#release = release;
-    // Every running call listens; any number may run.
-    setMaxListeners(0, this.#lifetime.signal);
+  constructor(parts: ModelParts, { sequences, imageCache = 0, release }: ModelLimits) {
+    this.#life = new ModelLife(parts.model, release);
     this.engine = {
       ...parts,
       queue: new AdmissionQueue(parts.model.info.contextSize, sequences),
       images: new ImageCache(imageCache),
-      lifetime: this.#lifetime.signal,
+      lifetime: this.#life.signal,
       owner: this,
     };
   }
 
   /** Runs a call. @throws DISPOSED when the model has been disposed */
-  async run<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
-    if (this.#disposed) throw createError('DISPOSED', 'the model has been disposed: load it again');
-    const running = work(this.engine);
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
+  run<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    return this.#life.run(() => work(this.engine));
   }
 
   /** Stops all calls, which reject with `DISPOSED`, and frees the memory; once. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.#shutDown();
-    return this.#disposed;
-  }
-
-  async #shutDown(): Promise<void> {
-    this.#lifetime.abort(new DisposedError('DISPOSED', 'the model was disposed while the call was running'));
-    await Promise.allSettled(this.#running);
-    await this.engine.model.dispose();
-    this.#release();
+    return this.#life.dispose();
   }
 }

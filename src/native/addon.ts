@@ -93,7 +93,11 @@ export type KvCacheType = 'auto' | 'f32' | 'f16' | 'q8_0';
 
 export interface NativeLoadOptions {
   readonly visionPath: string;
-  readonly languageModelPath: string;
+  /** null: no language model is loaded. */
+  readonly languageModelPath: string | null;
+  /** Which stages of the vision file are loaded (default: both); a call of one that is not throws OPTION_INVALID. */
+  readonly visionEncoder?: boolean;
+  readonly qformer?: boolean;
   /** 'auto', 'cpu', 'cuda', 'metal', 'vulkan' or a device name. */
   readonly device: string;
   /** Layers of the language model on the GPU; -1 = all. */
@@ -250,6 +254,11 @@ export interface NativeAddon {
   rowByteLength(type: string, rowLength: number): number;
 }
 
+/** Intermediates by name. Shapes are in PyTorch order, without leading ones. */
+export type NativeTensors = Readonly<
+  Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
+>;
+
 export interface NativeModel {
   readonly info: NativeModelInfo;
   /** The Q-Former's WordPiece vocabulary, by id. */
@@ -264,18 +273,45 @@ export interface NativeModel {
   encodeImage(pixels: Float32Array, cancel: NativeCancelToken): Promise<Float32Array>;
   /** features [visionTokens,visionHiddenSize], ids [T] → soft tokens [imageTokens,languageHiddenSize]. */
   queryImage(features: Float32Array, ids: Int32Array, cancel: NativeCancelToken): Promise<Float32Array>;
+  /**
+   * HF's forward of a stage, for one picture: runs it and returns the named intermediates. Names are those of the graphs, `stage.step-layer`
+   * (native/core/graph.h); what is not asked for is not kept. pixels [3,height,width], of any size.
+   */
+  runVision(
+    pixels: Float32Array,
+    height: number,
+    width: number,
+    names: readonly string[],
+    cancel: NativeCancelToken,
+  ): Promise<NativeTensors>;
+  /**
+   * Likewise. features [M,visionHiddenSize]; ids [T] may be empty: queries only; masks of 0 and 1, `mask` [Q+T] and `featureMask` [M], may be empty: all 1;
+   * queries [Q,qformerHiddenSize], null = the model's own, empty = text only.
+   */
+  runQFormer(
+    features: Float32Array,
+    ids: Int32Array,
+    mask: Int32Array,
+    featureMask: Int32Array,
+    queries: Float32Array | null,
+    names: readonly string[],
+    cancel: NativeCancelToken,
+  ): Promise<NativeTensors>;
+  /**
+   * Likewise, of one row of a batch whose every token is given; leaves the sessions' cache alone. softTokens [N,languageHiddenSize]; masks of 0 and 1 may be
+   * empty: all 1; `answer`: what the decoder of an encoder-decoder reads, else empty. `language.logits` [R,vocabularySize] are of all rows.
+   */
+  runLanguage(
+    softTokens: Float32Array,
+    tokens: Int32Array,
+    mask: Int32Array,
+    answer: Int32Array,
+    answerMask: Int32Array,
+    names: readonly string[],
+    cancel: NativeCancelToken,
+  ): Promise<NativeTensors>;
   /** Takes `cells` cells of the KV cache and up to `sequences` sequence ids. @throws CONTEXT_LENGTH_EXCEEDED when more is asked than is free */
   createSession(cells: number, sequences: number): NativeSession;
-  /**
-   * Runs a stage and returns the named intermediates: for tests. Names are those of the graphs, `stage.step-layer` (native/core/graph.h). `input`: pixels,
-   * or for the language model (T5, OPT: one prefill) soft tokens; `ids`: those of the Q-Former or of the prompt.
-   */
-  trace(
-    stage: 'vision' | 'qformer' | 'language',
-    names: readonly string[],
-    input: Float32Array,
-    ids: Int32Array,
-  ): Promise<Record<string, { shape: number[]; data: Float32Array }>>;
   dispose(): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+import { InstructBlipConfig } from '../../src/config/instruct-blip-config.js';
 import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
 import type { GenerateArguments } from '../../src/model/generate-batch.js';
 import { Tensor } from '../../src/tensor.js';
@@ -5,7 +6,11 @@ import { idsOf, type Script, ScriptedModel } from './support/scripted-model.js';
 
 function scripted(script: Script = {}, sequences = 4) {
   const scriptedModel = new ScriptedModel(script);
-  return { model: new InstructBlipForConditionalGeneration(scriptedModel.parts(), { sequences }), scriptedModel };
+  const facts = { config: new InstructBlipConfig(), textInput: true };
+  return {
+    model: new InstructBlipForConditionalGeneration(scriptedModel.parts(), { sequences }, facts),
+    scriptedModel,
+  };
 }
 
 const failure = (code: string, message: RegExp) =>

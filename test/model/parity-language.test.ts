@@ -11,6 +11,7 @@ import {
   relativeDifference,
   relativeError,
   rowOf,
+  type StoredTensor,
   softTokensOf,
   startOf,
   tracedPair,
@@ -18,6 +19,8 @@ import {
 } from './support/parity.js';
 
 const TOLERANCE = 1e-4;
+const endOf = (data: Float32Array, { shape }: StoredTensor): Float32Array =>
+  data.subarray(data.length - shape.reduce((product, length) => product * length, 1));
 const recipes = [...T5_RECIPES, ...OPT_RECIPES];
 
 /** What is inside the language models that have a graph of our own. */
@@ -41,10 +44,14 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))('language m
 
   it('has the same intermediates', async () => {
     const names = Object.keys(tensors);
-    const seen = await model.trace('language', names, softTokens, ids);
-    const errors = names.map(each => [each, relativeError(seen[each]!.data, tensors[each]!)] as const);
+    const none = new Int32Array(0);
+    const start = Int32Array.from(startOf(model));
+    const seen = await model.runLanguage(softTokens, ids, none, start, none, names, cancelToken());
+    // Of OPT's rows, those of the ids; of logits, the last row.
+    const ends = names.map(each => [each, endOf(seen[each]!.data, tensors[each]!)] as const);
+    const errors = ends.map(([each, end]) => [each, relativeError(end, tensors[each]!)] as const);
     expect(errors.filter(([, error]) => !(error < TOLERANCE))).toEqual([]);
-    for (const each of names) expect(seen[each]!.shape).toEqual(tensors[each]!.shape);
+    for (const each of names) expect(seen[each]!.shape.at(-1)).toBe(tensors[each]!.shape.at(-1));
   });
 
   it('answers what it is made to answer: logits of every step', async () => {

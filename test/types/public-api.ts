@@ -9,9 +9,12 @@ import {
   InstructBlip,
   InstructBlipConfig,
   type InstructBlipError,
+  InstructBlipForConditionalGeneration,
   InstructBlipProcessor,
   InstructBlipQFormerConfig,
+  InstructBlipQFormerModel,
   InstructBlipVisionConfig,
+  InstructBlipVisionModel,
   type inspectModel,
   LlamaConfig,
   type LoadOptions,
@@ -50,6 +53,23 @@ export async function allowed(signal: AbortSignal): Promise<void> {
   await blip[Symbol.asyncDispose]();
   const error: InstructBlipError = new OptionError('OPTION_INVALID', 'x');
   holds<Equal<typeof error.code, ErrorCode>>();
+}
+
+export async function forwards(pixelValues: Tensor<Float32Array>, inputIds: Tensor<Int32Array>): Promise<void> {
+  await using vision = await InstructBlipVisionModel.fromPretrained({ vision: 'mmproj.gguf' }, { threads: 1 });
+  const { lastHiddenState, attentions } = await vision.forward({ pixelValues, interpolatePosEncoding: true });
+  holds<Equal<typeof attentions, readonly Tensor<Float32Array>[] | undefined>>();
+  await using qformer = await InstructBlipQFormerModel.fromPretrained('folder');
+  await qformer.forward({ encoderHiddenStates: lastHiddenState, queryEmbeds: null, inputIds });
+  await using model = await InstructBlipForConditionalGeneration.fromPretrained('folder');
+  const { loss, logits, languageModelOutputs } = await model.forward({ pixelValues, inputIds, labels: inputIds });
+  holds<Equal<typeof loss, number | undefined>>();
+  holds<Equal<typeof logits, (typeof languageModelOutputs)['logits']>>();
+  holds<Equal<typeof model.config, InstructBlipConfig>>();
+  // @ts-expect-error about the language model, which is not loaded
+  await InstructBlipVisionModel.fromPretrained('folder', { contextSize: 5 });
+  // @ts-expect-error ids are integers
+  await model.forward({ pixelValues, inputIds: pixelValues });
 }
 
 export async function forbidden(blip: InstructBlip): Promise<void> {

@@ -102,19 +102,20 @@ export const argmax = (row: Float32Array): number => row.reduce((best, value, i)
 /** The checkpoint of a recipe in a temporary folder, converted as often as wanted; `dispose` removes all. */
 export class ParityFiles {
   readonly #folder = mkdtempSync(join(tmpdir(), 'instructblip-parity-'));
-  readonly #checkpoint = join(this.#folder, 'checkpoint');
+  /** In the hub's layout. */
+  readonly checkpoint = join(this.#folder, 'checkpoint');
   readonly weightsSha256: string;
 
   constructor(recipe: ParityRecipe) {
-    writeParityCheckpoint(this.#checkpoint, recipe);
-    const shards = readdirSync(this.#checkpoint).filter(name => name.endsWith('.safetensors'));
-    this.weightsSha256 = sha256(...shards.sort().map(name => readFileSync(join(this.#checkpoint, name))));
+    writeParityCheckpoint(this.checkpoint, recipe);
+    const shards = readdirSync(this.checkpoint).filter(name => name.endsWith('.safetensors'));
+    this.weightsSha256 = sha256(...shards.sort().map(name => readFileSync(join(this.checkpoint, name))));
   }
 
   /** GGUF files of the given types. */
   async convert(languageModelType: ConvertOptions['languageModelType'], visionType: ConvertOptions['visionType']) {
     const out = mkdtempSync(join(this.#folder, 'gguf-'));
-    const { visionPath, languageModelPath } = await convert(this.#checkpoint, out, {
+    const { visionPath, languageModelPath } = await convert(this.checkpoint, out, {
       name: 'parity',
       languageModelType: languageModelType!,
       visionType: visionType!,

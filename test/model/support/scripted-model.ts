@@ -95,7 +95,9 @@ export class ScriptedModel {
       queryImage: (features, ids, cancel) =>
         this.#step(`qformer:${[...ids].join()}`, cancel, () => Float32Array.of(features[0] as number, 0)),
       createSession: (cells, sequences) => this.#session(cells, sequences),
-      trace: () => Promise.reject(new Error('not scripted')),
+      runVision: () => Promise.reject(new Error('not scripted')),
+      runQFormer: () => Promise.reject(new Error('not scripted')),
+      runLanguage: () => Promise.reject(new Error('not scripted')),
       dispose: async () => {
         if (this.openSessions > 0) throw new Error('disposed with open sessions');
         this.disposed = true;

@@ -52,6 +52,7 @@ export {
 export { InstructBlip, type ModelInfo } from './model/instruct-blip.js';
 export type { EngineLogLine, LoadOptions, LoadProgress } from './model/load-options.js';
 export type { ModelSource } from './model/model-files.js';
+export type { CandidateUsage, ClassPrediction, PredictClassOptions } from './model/predict-class.js';
 export type { KvCacheType } from './native/addon.js';
 export type { EncodedRows } from './processor/batch-encoding.js';
 export type { BlipImageProcessor, ImageDefaults } from './processor/blip-image-processor.js';
@@ -59,4 +60,5 @@ export type { ImageInput, RawImage } from './processor/image-input.js';
 export { type ImageInputs, InstructBlipProcessor, type TextInputs } from './processor/instruct-blip-processor.js';
 export type { ImageOptions, Padding, ProcessOptions, TextOptions, Truncation } from './processor/processor-options.js';
 export type { DecodeOptions, ProcessorTokenizer, TokenIdBatch, TokenIds } from './processor/processor-tokenizer.js';
+export { PROMPTS } from './prompts.js';
 export { type NestedNumbers, Tensor, type TensorData } from './tensor.js';

@@ -33,7 +33,7 @@ class LanguageModelSession {
                          Trace* trace = nullptr) = 0;
 
     // One step: row i continues what was sequence parents[i] (none given: i) with tokens[i] and becomes sequence i.
-    // logits: [rows, V].
+    // Parents without a token, behind those with one, wait: they become sequences as they were. logits: [tokens, V].
     virtual void decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents,
                         const CancelToken& cancel, std::vector<float>& logits) = 0;
 
@@ -74,7 +74,8 @@ class LanguageModel {
     virtual std::unique_ptr<LanguageModelSession> create_session(int32_t cells, int32_t sequences) = 0;
 };
 
-// Completes and checks the arguments of LanguageModelSession::decode: the parents. Throws OPTION_INVALID.
+// Completes and checks the arguments of LanguageModelSession::decode: the parents, at least one for each token, and at
+// least one token. Throws OPTION_INVALID.
 std::vector<int32_t> complete_parents(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents);
 
 // Throws OPTION_INVALID for a token outside 0..vocabulary_size-1.

@@ -5,7 +5,10 @@ import type { Search } from './search.js';
 export interface LogitsSource {
   /** Reads the prompt of the next sequence, 0 first; logits [V] of its last position. */
   prefill(): Promise<Float32Array>;
-  /** Row i continues the row `parents[i]` of the last step (at first: sequence) with `tokens[i]`; logits [rows,V]. */
+  /**
+   * Row i continues the row `parents[i]` of the last step (at first: sequence) with `tokens[i]`; logits [tokens,V]. Parents without a token, behind those with
+   * one, wait: they are rows of the next step as they were.
+   */
   decode(tokens: Int32Array, parents: Int32Array): Promise<Float32Array>;
 }
 
@@ -18,7 +21,7 @@ interface Running {
 }
 
 /** @throws MODEL_FILE_CORRUPT: nothing can be chosen by scores that are no numbers */
-function checkNumbers(logits: Float32Array): Float32Array {
+export function checkNumbers(logits: Float32Array): Float32Array {
   if (logits.some(Number.isNaN)) {
     throw createError(
       'MODEL_FILE_CORRUPT',

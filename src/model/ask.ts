@@ -53,7 +53,8 @@ export type Picture = ImageInput | ImageFeatures;
 /** What a question may be about: a picture, or several (of a video: its frames) in their order. */
 export type Pictures = Picture | readonly Picture[];
 
-function listOf(images: Pictures): readonly Picture[] {
+/** @throws OPTION_INVALID for none */
+export function listOf(images: Pictures): readonly Picture[] {
   if (!Array.isArray(images)) return [images as Picture];
   if (images.length > 0) return images;
   throw createError('OPTION_INVALID', 'a question needs a picture, but the list of pictures is empty');
@@ -72,13 +73,15 @@ export async function encodeImage(call: EngineCall, image: Picture): Promise<Ima
   return new ImageFeatures(engine.owner, data, [engine.model.info.visionTokens, engine.model.info.visionHiddenSize]);
 }
 
-interface Prompt {
+/** A question as both halves read it. */
+export interface Prompt {
   /** Of the language model, with its BOS or EOS. */
   readonly ids: Int32Array;
   readonly instruction: Int32Array;
 }
 
-function promptOf(engine: Engine, question: string): Prompt {
+/** @throws OPTION_INVALID, CONTEXT_LENGTH_EXCEEDED */
+export function promptOf(engine: Engine, question: string): Prompt {
   if (typeof question !== 'string') {
     throw createError('OPTION_INVALID', `the question must be a text, but is ${typeof question}`);
   }
@@ -88,7 +91,7 @@ function promptOf(engine: Engine, question: string): Prompt {
 }
 
 /** Soft tokens of all pictures, in their order [pictures x imageTokens,hidden]. */
-async function readPictures(
+export async function readPictures(
   call: EngineCall,
   pictures: readonly Picture[],
   instruction: Int32Array,

@@ -9,6 +9,7 @@ import type { LoadOptions } from './load-options.js';
 import { LoadedModel, type ModelLimits } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
+import { type ClassPrediction, type PredictClassOptions, predictClass } from './predict-class.js';
 
 /** Facts of a loaded model. */
 export interface ModelInfo {
@@ -79,6 +80,25 @@ export class InstructBlip {
    */
   stream(images: Pictures, question: string, options: AskOptions = {}): AsyncGenerator<string, Answer, void> {
     return streamAnswer(linked => this.ask(images, question, linked), options);
+  }
+
+  /**
+   * Ranks given answers by how probable the model finds them, as LAVIS' `predict_class`. The prompt is read once, whatever the number of candidates; they are
+   * computed together, and what several begin with once.
+   * @param images as in `ask`
+   * @param prompt with a `{}` for each of `options.textInput`
+   * @param candidates any number of texts; equal ones are ranked as they come
+   * @throws what `ask` throws
+   * @example
+   * const { ranks } = await blip.predictClass('photo.jpg', PROMPTS.vqa('Is it raining?'), ['yes', 'no']);
+   */
+  async predictClass(
+    images: Pictures,
+    prompt: string,
+    candidates: readonly string[],
+    options: PredictClassOptions = {},
+  ): Promise<ClassPrediction> {
+    return this.#model.run(engine => predictClass(engine, images, prompt, candidates, options));
   }
 
   /**

@@ -160,7 +160,8 @@ export class ScriptedModel {
         answer = idsOf(reply(question, softTokens[0] as number));
         return this.#step('prefill', cancel, () => next(softTokens.length + tokens.length));
       },
-      decode: (tokens, _parents, cancel) => this.#step('decode', cancel, () => next(tokens.length, tokens.length)),
+      decode: (tokens, parents, cancel) =>
+        this.#step('decode', cancel, () => next(tokens.length, (parents ?? tokens).length)),
       dispose: () => {
         if (!open) throw new Error('session freed twice');
         open = false;

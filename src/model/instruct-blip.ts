@@ -5,6 +5,7 @@ import { type AskOptions, checkNamed, signalRule } from './ask-options.js';
 import type { ImageFeatures } from './image-features.js';
 import { underSignals } from './linked-signal.js';
 import { loadParts } from './load.js';
+import { loadImageFeatures } from './load-image-features.js';
 import type { LoadOptions } from './load-options.js';
 import { LoadedModel, type ModelLimits } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
@@ -104,7 +105,7 @@ export class InstructBlip {
   /**
    * Runs the vision encoder, the expensive part that does not depend on the question. The result may be asked any number of times, at once as well.
    * @param options `signal` aborts in any phase
-   * @returns features [tokens, hidden size] in float32 (257 x 1408 for the hub's checkpoints), the caller's; only this model takes them
+   * @returns features [tokens, hidden size] in float32 (257 x 1408 for the hub's checkpoints), the caller's; only this model takes them. `save` keeps them
    * @throws `OPTION_*`, `IMAGE_*`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
    */
   async encodeImage(image: Picture, options: { signal?: AbortSignal } = {}): Promise<ImageFeatures> {
@@ -115,6 +116,16 @@ export class InstructBlip {
         return encodeImage({ engine, clock: new StageClock(), signal }, image);
       });
     });
+  }
+
+  /**
+   * Takes image features that were saved (`ImageFeatures.save`, `toBytes`), by this model or another one with the same vision encoder.
+   * @param source path, or bytes, which are copied
+   * @throws `IMAGE_NOT_FOUND`, `IMAGE_FEATURES_INVALID` (damaged, truncated or something else), `IMAGE_FEATURES_MISMATCH` (of another vision encoder, or of the
+   * same one in other types), `IMAGE_INPUT_INVALID`, `DISPOSED`
+   */
+  async loadImageFeatures(source: string | Uint8Array): Promise<ImageFeatures> {
+    return this.#model.run(engine => loadImageFeatures(engine, source));
   }
 
   /** Stops all work (running calls reject with `DISPOSED`) and frees the model. May be called more than once; resolves when the memory is free. */

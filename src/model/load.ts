@@ -11,6 +11,7 @@ import { imageCacheOf, type LoadOptions, nativeLoadOptions, validateLoadOptions 
 import type { ModelLimits } from './loaded-model.js';
 import { findModelFiles, type ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
+import { type VisionIdentity, visionIdentityOf } from './vision-identity.js';
 
 export interface LoadedParts {
   readonly parts: ModelParts;
@@ -30,7 +31,7 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   try {
     const model = await loadModel(addon, native, valid, owned);
     const limits = { sequences: native.maxSequences, imageCache: imageCacheOf(valid), release: stopListening };
-    return { parts: composeParts(addon, model), limits };
+    return { parts: composeParts(addon, model, files.visionPath), limits };
   } catch (error) {
     // Aborted at the last moment, or its facts make no sense: gigabytes must not wait for the garbage collector.
     await owned.model?.dispose();
@@ -71,14 +72,19 @@ async function loadModel(
   }
 }
 
-function composeParts(addon: LoadedAddon['addon'], model: NativeModel): ModelParts {
+function composeParts(addon: LoadedAddon['addon'], model: NativeModel, visionPath: string): ModelParts {
   const images = new ImageProcessor(model.info);
   const instructions = new QFormerTokenizer(model.qformerVocabulary, model.info.qformerTokenizer);
+  let identity: Promise<VisionIdentity> | undefined;
   return {
     addon,
     model,
     prepareImage: (image, signal) => images.process(image, signal),
     qformerIds: text => instructions.encode(text),
     tokenizer: tokenizerOf(model),
+    visionIdentity: () => {
+      identity ??= visionIdentityOf(addon, visionPath);
+      return identity;
+    },
   };
 }

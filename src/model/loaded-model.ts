@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { createError, DisposedError } from '../errors.js';
 import { AdmissionQueue } from './admission-queue.js';
 import { ImageCache } from './image-cache.js';
+import type { FeatureOwner } from './image-features.js';
 import type { ModelParts } from './model-parts.js';
 
 /** What all calls of one model share. */
@@ -11,7 +12,7 @@ export interface Engine extends ModelParts {
   /** Aborts when the model is disposed. */
   readonly lifetime: AbortSignal;
   /** Whose image features these are. */
-  readonly owner: object;
+  readonly owner: FeatureOwner;
 }
 
 export interface ModelLimits {
@@ -40,7 +41,7 @@ export class LoadedModel {
       queue: new AdmissionQueue(parts.model.info.contextSize, sequences),
       images: new ImageCache(imageCache),
       lifetime: this.#lifetime.signal,
-      owner: this,
+      owner: { visionIdentity: parts.visionIdentity },
     };
   }
 

@@ -59,6 +59,8 @@ export interface Script {
   /** Answer to a question about an image (its first pixel). */
   readonly answer?: (question: string, pixel: number) => string;
   readonly info?: Partial<NativeModelInfo>;
+  /** Which vision encoder it is. */
+  readonly vision?: number;
   /** Milliseconds of every piece of native work. */
   readonly delay?: number;
   /** Called at the start of each piece of work, with its name; may throw. */
@@ -116,6 +118,7 @@ export class ScriptedModel {
         tokenText: id => ({ bytes: model.tokenBytes(id, false), isByte: false }),
         leastTokens: text => text.length,
       },
+      visionIdentity: async () => ({ name: 'scripted', digest: new Uint8Array(32).fill(this.#script.vision ?? 1) }),
     };
   }
 
@@ -145,9 +148,9 @@ export class ScriptedModel {
     let used = 0;
     let open = true;
     // All rows (beams) get the same logits.
-    const next = (read: number, rows = 1) => {
+    const next = (read: number, rows = 1, held = rows) => {
       used += read;
-      if (used > cells || rows > sequences) throw new Error(`session of ${cells} cells and ${sequences} rows overrun`);
+      if (used > cells || held > sequences) throw new Error(`session of ${cells} cells and ${sequences} rows overrun`);
       const logits = new Float32Array(rows * VOCABULARY);
       const id = answer.shift() ?? 1;
       for (let row = 0; row < rows; row++) logits[row * VOCABULARY + id] = 9;
@@ -161,7 +164,7 @@ export class ScriptedModel {
         return this.#step('prefill', cancel, () => next(softTokens.length + tokens.length));
       },
       decode: (tokens, parents, cancel) =>
-        this.#step('decode', cancel, () => next(tokens.length, (parents ?? tokens).length)),
+        this.#step('decode', cancel, () => next(tokens.length, tokens.length, (parents ?? tokens).length)),
       dispose: () => {
         if (!open) throw new Error('session freed twice');
         open = false;

@@ -31,19 +31,17 @@ function bytesOf(source: unknown): Uint8Array {
 }
 
 async function readAtMost(path: string, most: number): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(path);
-    if (size > most)
-      throw createError(
-        'IMAGE_FEATURES_INVALID',
-        `${path} has ${size} bytes, but image features of this model have at most ${most}`,
-      );
-    return await readFile(path);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === 'IMAGE_FEATURES_INVALID') throw cause;
-    throw createError('IMAGE_NOT_FOUND', `${path} cannot be read: ${message}`, { cause });
-  }
+  const unreadable = (cause: unknown) => {
+    throw createError('IMAGE_NOT_FOUND', `${path} cannot be read: ${(cause as Error).message}`, { cause });
+  };
+  const found = await stat(path).catch(unreadable);
+  // Not of a folder, which fails when it is read.
+  if (found.isFile() && found.size > most)
+    throw createError(
+      'IMAGE_FEATURES_INVALID',
+      `${path} has ${found.size} bytes, but image features of this model have at most ${most}`,
+    );
+  return readFile(path).catch(unreadable);
 }
 
 async function checkVision({ owner }: Engine, saved: SavedFeatures): Promise<void> {

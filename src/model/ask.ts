@@ -7,7 +7,15 @@ import { type Answer, StageClock } from './answer.js';
 import type { AskOptions, DeliveryOptions } from './ask-options.js';
 import { validateAskOptions } from './ask-options.js';
 import { cellsOf, checkLength, fitContext } from './context-limits.js';
-import { type EngineCall, featuresOf, inSession, type SessionPrompt, softTokensOf } from './engine-stages.js';
+import {
+  type EngineCall,
+  featuresOf,
+  inSession,
+  ownFeatures,
+  type PictureFeatures,
+  type SessionPrompt,
+  softTokensOfAll,
+} from './engine-stages.js';
 import { ImageFeatures } from './image-features.js';
 import { fitQFormer } from './instruction.js';
 import { underSignals } from './linked-signal.js';
@@ -27,7 +35,7 @@ export async function ask(engine: Engine, images: Pictures, question: string, op
     await underSignals([delivery.signal, engine.lifetime], async signal => {
       signal.throwIfAborted();
       const call = { engine, clock, signal };
-      const softTokens = await readPictures(call, pictures, prompt.instruction);
+      const softTokens = await softTokensOfAll(call, pictures.map(pictureFeatures), prompt.instruction);
       await answer({ ...call, settings, delivery, state, promptTokens }, { softTokens, ids: prompt.ids });
     });
   } catch (error) {
@@ -69,8 +77,7 @@ export async function encodeImage(call: EngineCall, image: Picture): Promise<Ima
   }
   const pixels = await clock.measure('preprocess', () => engine.prepareImage(image, signal));
   signal.throwIfAborted();
-  const data = await featuresOf(call, pixels);
-  return new ImageFeatures(engine.owner, data, [engine.model.info.visionTokens, engine.model.info.visionHiddenSize]);
+  return ownFeatures(engine, await featuresOf(call, pixels));
 }
 
 /** A question as both halves read it. */
@@ -90,29 +97,11 @@ export function promptOf(engine: Engine, question: string): Prompt {
   return { ids: engine.tokenizer.encode(question), instruction };
 }
 
-/** Soft tokens of all pictures, in their order [pictures x imageTokens,hidden]. */
-export async function readPictures(
-  call: EngineCall,
-  pictures: readonly Picture[],
-  instruction: Int32Array,
-): Promise<Float32Array> {
-  const softTokens: Float32Array[] = [];
-  for (const picture of pictures) {
-    const features = ImageFeatures.dataOf(await encodeImage(call, picture), call.engine.owner);
-    softTokens.push(await softTokensOf(call, features, instruction));
-  }
-  return joined(softTokens);
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    whole.set(part, end);
-    end += part.length;
-  }
-  return whole;
-}
+/** A picture through `encodeImage`, when it is needed. */
+export const pictureFeatures =
+  (picture: Picture): PictureFeatures =>
+  async call =>
+    ImageFeatures.dataOf(await encodeImage(call, picture), call.engine.owner);
 
 interface AskCall extends EngineCall {
   readonly settings: GenerationSettings;

@@ -1,8 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createError } from '../errors.js';
 import { shown } from '../generation/validate-options.js';
+import { ownFeatures } from './engine-stages.js';
 import { decodeFeatures, largestFile, type SavedFeatures } from './features-file.js';
-import { ImageFeatures } from './image-features.js';
+import type { ImageFeatures } from './image-features.js';
 import type { Engine } from './loaded-model.js';
 import type { VisionIdentity } from './vision-identity.js';
 
@@ -21,7 +22,7 @@ export async function loadImageFeatures(engine: Engine, source: string | Uint8Ar
   await checkVision(engine, saved);
   if (String(saved.shape) !== String(shape) || !saved.data.every(Number.isFinite))
     throw createError('IMAGE_FEATURES_INVALID', `these image features are not ${shape.join(' x ')} finite numbers`);
-  return new ImageFeatures(engine.owner, saved.data, shape);
+  return ownFeatures(engine, saved.data);
 }
 
 function bytesOf(source: unknown): Uint8Array {
@@ -31,12 +32,12 @@ function bytesOf(source: unknown): Uint8Array {
 }
 
 async function readAtMost(path: string, most: number): Promise<Uint8Array> {
-  const unreadable = (cause: unknown) => {
+  const unreadable = (cause: unknown): never => {
     throw createError('IMAGE_NOT_FOUND', `${path} cannot be read: ${(cause as Error).message}`, { cause });
   };
   const found = await stat(path).catch(unreadable);
-  // Not of a folder, which fails when it is read.
-  if (found.isFile() && found.size > most)
+  if (!found.isFile()) unreadable(new Error('it is no file'));
+  if (found.size > most)
     throw createError(
       'IMAGE_FEATURES_INVALID',
       `${path} has ${found.size} bytes, but image features of this model have at most ${most}`,

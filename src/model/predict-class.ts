@@ -7,10 +7,10 @@ import { scoreCandidates } from '../generation/score-candidates.js';
 import { shown } from '../generation/validate-options.js';
 import type { NativeModelInfo } from '../native/addon.js';
 import { StageClock, type Timings } from './answer.js';
-import { listOf, type Pictures, promptOf, readPictures } from './ask.js';
+import { listOf, type Pictures, pictureFeatures, promptOf } from './ask.js';
 import { checkNamed, signalRule } from './ask-options.js';
 import { roomForCandidates } from './context-limits.js';
-import { type EngineCall, inSession, type SessionPrompt, type SessionRoom } from './engine-stages.js';
+import { type EngineCall, inSession, type SessionPrompt, type SessionRoom, softTokensOfAll } from './engine-stages.js';
 import { underSignals } from './linked-signal.js';
 import type { Engine } from './loaded-model.js';
 import { aText, fillPlaces, isTexts } from './prompt-places.js';
@@ -149,7 +149,10 @@ export async function predictClass(
   await underSignals([outer, engine.lifetime], async signal => {
     signal.throwIfAborted();
     const call: EngineCall = { engine, clock, signal };
-    const start: SessionPrompt = { softTokens: await readPictures(call, pictures, instruction), ids };
+    const start: SessionPrompt = {
+      softTokens: await softTokensOfAll(call, pictures.map(pictureFeatures), instruction),
+      ids,
+    };
     for (const tries of sessions)
       await inSession(call, room, [start], answerStart, source =>
         scoreCandidates(source, tries, (candidate, score) => {

@@ -52,6 +52,7 @@ export {
 export { InstructBlip, type ModelInfo } from './model/instruct-blip.js';
 export type { EngineLogLine, LoadOptions, LoadProgress } from './model/load-options.js';
 export type { ModelSource } from './model/model-files.js';
+export type { PredictAnswersOptions, PredictedAnswers } from './model/predict-answers.js';
 export type { CandidateUsage, ClassPrediction, PredictClassOptions } from './model/predict-class.js';
 export type { KvCacheType } from './native/addon.js';
 export type { EncodedRows } from './processor/batch-encoding.js';

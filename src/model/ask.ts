@@ -20,6 +20,7 @@ import { ImageFeatures } from './image-features.js';
 import { fitQFormer } from './instruction.js';
 import { underSignals } from './linked-signal.js';
 import type { Engine } from './loaded-model.js';
+import { withOcrTokens } from './prompt-places.js';
 
 /** One call, from picture and question to the answer. The order of the stages is the order of the functions below. */
 export async function ask(engine: Engine, images: Pictures, question: string, options: AskOptions): Promise<Answer> {
@@ -27,7 +28,8 @@ export async function ask(engine: Engine, images: Pictures, question: string, op
   const clock = new StageClock();
   const pictures = listOf(images);
   const imageTokens = pictures.length * engine.model.info.imageTokens;
-  const prompt = promptOf(engine, question);
+  const { ocrTokens } = delivery;
+  const prompt = promptOf(engine, ocrTokens ? withOcrTokens(question, ocrTokens) : question);
   const promptTokens = imageTokens + prompt.ids.length;
   const settings = fitContext(engine, promptTokens, interpretOptions(generateOptions, engine.model.info));
   const state = newGenerationState();

@@ -10,6 +10,7 @@ import type { LoadOptions } from './load-options.js';
 import { LoadedModel, type ModelLimits } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
+import { type PredictAnswersOptions, type PredictedAnswers, predictAnswers } from './predict-answers.js';
 import { type ClassPrediction, type PredictClassOptions, predictClass } from './predict-class.js';
 
 /** Facts of a loaded model. */
@@ -81,6 +82,23 @@ export class InstructBlip {
    */
   stream(images: Pictures, question: string, options: AskOptions = {}): AsyncGenerator<string, Answer, void> {
     return streamAnswer(linked => this.ask(images, question, linked), options);
+  }
+
+  /**
+   * Answers questions shortly, with the search, lengths and penalties of LAVIS' `predict_answers`. All questions are about the same picture or pictures, which
+   * the vision encoder sees once, and are answered in the same steps.
+   * @param images as in `ask`
+   * @param questions one or any number; see `options.prompt`
+   * @throws what `ask` throws
+   * @example
+   * const { texts } = await blip.predictAnswers('photo.jpg', ['What is it?', 'Where is it?'], { prompt: 'Question: {} Short answer:' });
+   */
+  async predictAnswers(
+    images: Pictures,
+    questions: string | readonly string[],
+    options: PredictAnswersOptions = {},
+  ): Promise<PredictedAnswers> {
+    return this.#model.run(engine => predictAnswers(engine, images, questions, options));
   }
 
   /**

@@ -1,6 +1,7 @@
 import { OptionError } from '../errors.js';
 import type { OptionRule } from '../generation/option-rules.js';
 import { shown } from '../generation/validate-options.js';
+import { joinOcrTokens } from '../prompts.js';
 
 const PLACE = '{}';
 
@@ -27,3 +28,7 @@ export function fillPlaces(prompt: string, values: readonly string[], name: stri
   }
   return parts.map((part, i) => part + (values[i] ?? '')).join('');
 }
+
+/** LAVIS' `ocr_tokens` in a question. @throws OPTION_INVALID unless it has one `{}` */
+export const withOcrTokens = (question: string, ocrTokens: readonly string[]): string =>
+  fillPlaces(String(question), [joinOcrTokens(ocrTokens)], 'ocrTokens');

@@ -14,6 +14,12 @@ interface Reference {
     readonly losses: number[];
     readonly tokens: number;
   }[];
+  readonly answers: readonly {
+    readonly pictures: number[];
+    readonly question: string;
+    readonly ids: number[];
+    readonly text: string;
+  }[];
 }
 
 const { checkpoints }: { checkpoints: Record<string, Reference> } = JSON.parse(
@@ -23,7 +29,7 @@ const { checkpoints }: { checkpoints: Record<string, Reference> } = JSON.parse(
 const TOLERANCE = 1e-5;
 
 describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('LAVIS on %s', (name, recipe) => {
-  const { classes } = checkpoints[name]!;
+  const { classes, answers } = checkpoints[name]!;
   let checkpoint: ParityFiles;
   let folder: string;
 
@@ -57,6 +63,21 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('LAV
           expect(Math.abs(found.losses[i]! - loss) / loss).toBeLessThan(TOLERANCE);
         expect(found.ranks).toEqual([...losses.keys()].sort((a, b) => losses[a]! - losses[b]!));
         expect(found.usage.candidateTokens).toBe(tokens);
+      }
+    }));
+
+  it('predictAnswers answers as transformers does with the arguments of LAVIS', () =>
+    withModel(16, async (blip, features) => {
+      for (const { pictures, question, ids, text } of answers) {
+        const picked = pictures.map(picture => features[picture]!);
+        const found = await blip.predictAnswers(picked, question);
+        expect({ tokens: found.tokens, texts: found.texts }).toEqual({ tokens: [ids], texts: [text] });
+        // Several in one batch, in parts of three: each as alone.
+        const places = { prompt: 'Question: {} Short answer:' };
+        const asked = ['what?', question, 'is it a cat?', 'x'];
+        const together = await blip.predictAnswers(picked, asked, places);
+        for (const [i, each] of asked.entries())
+          expect((await blip.predictAnswers(picked, each, places)).tokens[0]).toEqual(together.tokens[i]);
       }
     }));
 });

@@ -145,15 +145,17 @@ export class ScriptedModel {
     this.mostCells = Math.max(this.mostCells, this.takenCells);
     if (this.takenCells > this.info.contextSize || sequences < 1) throw new Error('more than there is');
     let answer: number[] = [];
-    let used = 0;
     let open = true;
+    /** The cells of each row; rows that were forked share some. */
+    let rows: number[][] = [];
+    let cell = 0;
     // All rows (beams) get the same logits.
-    const next = (read: number, rows = 1, held = rows) => {
-      used += read;
-      if (used > cells || held > sequences) throw new Error(`session of ${cells} cells and ${sequences} rows overrun`);
-      const logits = new Float32Array(rows * VOCABULARY);
+    const next = (outputs: number) => {
+      if (new Set(rows.flat()).size > cells || rows.length > sequences)
+        throw new Error(`session of ${cells} cells and ${sequences} rows overrun`);
+      const logits = new Float32Array(outputs * VOCABULARY);
       const id = answer.shift() ?? 1;
-      for (let row = 0; row < rows; row++) logits[row * VOCABULARY + id] = 9;
+      for (let row = 0; row < outputs; row++) logits[row * VOCABULARY + id] = 9;
       return logits;
     };
     return {
@@ -161,10 +163,15 @@ export class ScriptedModel {
         const question = String.fromCharCode(...tokens.subarray(1));
         const reply = this.#script.answer ?? ((text, pixel) => `${text}:${pixel}`);
         answer = idsOf(reply(question, softTokens[0] as number));
-        return this.#step('prefill', cancel, () => next(softTokens.length + tokens.length));
+        rows.push(Array.from({ length: softTokens.length + tokens.length }, () => cell++));
+        return this.#step('prefill', cancel, () => next(1));
       },
-      decode: (tokens, parents, cancel) =>
-        this.#step('decode', cancel, () => next(tokens.length, tokens.length, (parents ?? tokens).length)),
+      decode: (tokens, parents, cancel) => {
+        rows = [...(parents ?? tokens.keys())].map((parent, i) =>
+          i < tokens.length ? [...(rows[parent] as number[]), cell++] : (rows[parent] as number[]),
+        );
+        return this.#step('decode', cancel, () => next(tokens.length));
+      },
       dispose: () => {
         if (!open) throw new Error('session freed twice');
         open = false;

@@ -59,7 +59,7 @@ export async function allowed(signal: AbortSignal): Promise<void> {
 export async function allowedLavis(blip: InstructBlip): Promise<void> {
   const options: PredictClassOptions = { textInput: ['a', 'b'], nSegments: 2 };
   const { ranks, losses, usage } = await blip.predictClass(['1.jpg', '2.jpg'], '{} {}', ['yes', 'no'], options);
-  holds<Equal<typeof ranks, readonly number[]>>();
+  holds<Equal<typeof ranks, number[]>>();
   console.log(losses[0], usage.computedTokens);
   const answers = await blip.predictAnswers('x', ['q', 'r'], { choices: [['a'], ['b']], maxLen: 5, numBeams: 3 });
   holds<Equal<typeof answers, PredictedAnswers>>();

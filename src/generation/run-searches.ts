@@ -21,7 +21,7 @@ interface Running {
 }
 
 /** @throws MODEL_FILE_CORRUPT: nothing can be chosen by scores that are no numbers */
-export function checkNumbers(logits: Float32Array): Float32Array {
+function checkNumbers(logits: Float32Array): Float32Array {
   if (logits.some(Number.isNaN)) {
     throw createError(
       'MODEL_FILE_CORRUPT',

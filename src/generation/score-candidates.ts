@@ -1,6 +1,7 @@
+import { createError } from '../errors.js';
 import type { Beginning, CandidateTrie } from './candidate-tries.js';
 import { logSumExp } from './float32.js';
-import { checkNumbers, type LogitsSource } from './run-searches.js';
+import type { LogitsSource } from './run-searches.js';
 
 /** A beginning that the model reads next. */
 interface Pending {
@@ -21,13 +22,14 @@ interface Row extends Pick<Pending, 'node' | 'score'> {
  * Scores answers that are given: the sum of the natural logarithms of their tokens' probabilities, without any processor. The prompt is read once and waits
  * while one trie after the other continues it; each beginning is computed once; rows of candidates that are complete leave.
  * @param onScore gets each candidate's index and score
+ * @throws MODEL_FILE_CORRUPT: nothing can be ranked by scores that are no numbers
  */
 export async function scoreCandidates(
   source: LogitsSource,
   tries: readonly CandidateTrie[],
   onScore: (candidate: number, score: number) => void,
 ): Promise<void> {
-  const prompt = checkNumbers(await source.prefill());
+  const prompt = await source.prefill();
   /** Where the prompt is among the rows of the last step. */
   let promptRow = 0;
   for (const [index, { root }] of tries.entries()) {
@@ -37,7 +39,7 @@ export async function scoreCandidates(
       const parents = pending.map(({ parent }) => parent);
       if (promptWaits) parents.push(promptRow);
       const tokens = Int32Array.from(pending, ({ token }) => token);
-      const logits = checkNumbers(await source.decode(tokens, Int32Array.from(parents)));
+      const logits = await source.decode(tokens, Int32Array.from(parents));
       const width = logits.length / pending.length;
       promptRow = pending.length;
       pending = pending.flatMap(({ node, score }, row) =>
@@ -54,6 +56,11 @@ function follow(
   onScore: (candidate: number, score: number) => void,
 ): Pending[] {
   const total = logSumExp(logits);
+  if (!Number.isFinite(total))
+    throw createError(
+      'MODEL_FILE_CORRUPT',
+      "the model's scores are not numbers: its weights are damaged, or too large for the cache or device (kvCacheType 'f32' has the range)",
+    );
   const pending: Pending[] = [];
   for (const [token, next] of node.next) {
     const nextScore = score + (logits[token] as number) - total;

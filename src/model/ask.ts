@@ -29,7 +29,10 @@ export async function ask(engine: Engine, images: Pictures, question: string, op
   const pictures = listOf(images);
   const imageTokens = pictures.length * engine.model.info.imageTokens;
   const { ocrTokens } = delivery;
-  const prompt = promptOf(engine, ocrTokens ? withOcrTokens(question, ocrTokens) : question);
+  const prompt = promptOf(
+    engine,
+    ocrTokens && typeof question === 'string' ? withOcrTokens(question, ocrTokens) : question,
+  );
   const promptTokens = imageTokens + prompt.ids.length;
   const settings = fitContext(engine, promptTokens, interpretOptions(generateOptions, engine.model.info));
   const state = newGenerationState();
@@ -94,7 +97,7 @@ export function promptOf(engine: Engine, question: string): Prompt {
   if (typeof question !== 'string') {
     throw createError('OPTION_INVALID', `the question must be a text, but is ${typeof question}`);
   }
-  checkLength(engine, question);
+  checkLength(engine, question, 'question');
   const instruction = fitQFormer(engine.qformerIds(question), engine.model.info.qformerMaxTokens);
   return { ids: engine.tokenizer.encode(question), instruction };
 }

@@ -16,14 +16,14 @@ export const rowsOf = ({ numBeams, numReturnSequences }: GenerationSettings): nu
 export const cellsOf = ({ queue }: Engine, promptTokens: number, settings: GenerationSettings): number =>
   Math.min(promptTokens + settings.answerStart.length + rowsOf(settings) * (settings.maxNewTokens - 1), queue.cells);
 
-/** Before the text is tokenized, which can take long. @throws CONTEXT_LENGTH_EXCEEDED */
-export function checkLength(engine: Engine, question: string): void {
-  const least = engine.tokenizer.leastTokens(question);
+/** Before a text is tokenized, which can take long. @throws CONTEXT_LENGTH_EXCEEDED */
+export function checkLength(engine: Engine, text: string, what: 'question' | 'candidate'): void {
+  const least = engine.tokenizer.leastTokens(text);
   const { most, remedy } = limitOf(engine);
   if (least <= most) return;
   throw createError(
     'CONTEXT_LENGTH_EXCEEDED',
-    `the question alone needs at least ${least} tokens of context, but there are ${most}: shorten it${remedy}`,
+    `the ${what} alone needs at least ${least} tokens of context, but there are ${most}: shorten it${remedy}`,
   );
 }
 

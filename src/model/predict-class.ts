@@ -9,7 +9,7 @@ import type { NativeModelInfo } from '../native/addon.js';
 import { StageClock, type Timings } from './answer.js';
 import { listOf, type Pictures, pictureFeatures, promptOf } from './ask.js';
 import { checkNamed, signalRule } from './ask-options.js';
-import { roomForCandidates } from './context-limits.js';
+import { checkLength, roomForCandidates } from './context-limits.js';
 import { type EngineCall, inSession, type SessionPrompt, type SessionRoom, softTokensOfAll } from './engine-stages.js';
 import { underSignals } from './linked-signal.js';
 import type { Engine } from './loaded-model.js';
@@ -92,15 +92,16 @@ function withoutFrame(
 
 type ModelFrame = Pick<NativeModelInfo, 'promptBosTokenId' | 'promptEosTokenId' | 'decoderStartTokenId'>;
 
-/** @throws OPTION_INVALID */
-function candidateIds({ tokenizer, model }: Engine, candidates: readonly string[]): Int32Array[] {
+/** @throws OPTION_INVALID, CONTEXT_LENGTH_EXCEEDED */
+function candidateIds(engine: Engine, candidates: readonly string[]): Int32Array[] {
   if (!isTexts(candidates) || candidates.length === 0)
     throw new OptionError(
       'OPTION_INVALID',
       `candidates must be an array of at least one text, but is ${shown(candidates)}`,
     );
   return candidates.map((candidate, i) => {
-    const ids = withoutFrame(tokenizer.encode(candidate), model.info);
+    checkLength(engine, candidate, 'candidate');
+    const ids = withoutFrame(engine.tokenizer.encode(candidate), engine.model.info);
     if (ids.length === 0) throw new OptionError('OPTION_INVALID', `candidate ${i}, ${shown(candidate)}, has no token`);
     return ids;
   });
@@ -128,6 +129,12 @@ function planOf(engine: Engine, promptCells: number, candidates: readonly Int32A
     },
     inner: tries.reduce((sum, trie) => sum + trie.inner, 0),
   };
+}
+
+/** Indices by loss; infinite ones, whose difference is no number, are equal. */
+function ranksOf(losses: readonly number[]): number[] {
+  const difference = (a: number, b: number) => (a === b ? 0 : a - b);
+  return [...losses.keys()].sort((a, b) => difference(losses[a] as number, losses[b] as number));
 }
 
 export async function predictClass(
@@ -161,7 +168,7 @@ export async function predictClass(
       );
   });
   return {
-    ranks: [...losses.keys()].sort((a, b) => (losses[a] as number) - (losses[b] as number)),
+    ranks: ranksOf(losses),
     losses,
     usage: {
       imageTokens,

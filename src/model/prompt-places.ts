@@ -31,4 +31,4 @@ export function fillPlaces(prompt: string, values: readonly string[], name: stri
 
 /** LAVIS' `ocr_tokens` in a question. @throws OPTION_INVALID unless it has one `{}` */
 export const withOcrTokens = (question: string, ocrTokens: readonly string[]): string =>
-  fillPlaces(String(question), [joinOcrTokens(ocrTokens)], 'ocrTokens');
+  fillPlaces(question, [joinOcrTokens(ocrTokens)], 'ocrTokens');

@@ -107,7 +107,13 @@ describe('predictClass', () => {
       failure('OPTION_UNKNOWN', /nSegments/),
     );
     await expect(blip.predictClass(picture(3), 'p', ['x', 'y'.repeat(2500)])).rejects.toEqual(
-      failure('CONTEXT_LENGTH_EXCEEDED', /2503 tokens of context, but there are 2000/),
+      failure(
+        'CONTEXT_LENGTH_EXCEEDED',
+        /the candidate alone needs at least 2500 tokens of context, but there are 2000/,
+      ),
+    );
+    await expect(blip.predictClass(picture(3), 'p', ['x', 'y'.repeat(1999)])).rejects.toEqual(
+      failure('CONTEXT_LENGTH_EXCEEDED', /need 2002 tokens of context, but there are 2000/),
     );
     await expect(blip.predictClass([], 'p', ['x'])).rejects.toEqual(failure('OPTION_INVALID', /empty/));
     expect(model.work).toEqual([]);

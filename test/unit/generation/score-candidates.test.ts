@@ -102,9 +102,11 @@ describe('given answers', () => {
   });
 
   it('cannot be scored by numbers that are none', async () => {
-    const source: LogitsSource = { prefill: async () => Float32Array.of(1, Number.NaN), decode: fail };
     const tries = candidateTries([ids(1)], { width: 1, inner: 1 });
-    await expect(scoreCandidates(source, tries, () => {})).rejects.toMatchObject({ code: 'MODEL_FILE_CORRUPT' });
+    for (const score of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const source: LogitsSource = { prefill: async () => Float32Array.of(1, 2, score), decode: fail };
+      await expect(scoreCandidates(source, tries, () => {})).rejects.toMatchObject({ code: 'MODEL_FILE_CORRUPT' });
+    }
   });
 });
 

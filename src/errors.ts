@@ -14,6 +14,8 @@ export const ERROR_CODES = {
     'IMAGE_FORMAT_UNSUPPORTED',
     'IMAGE_CORRUPT',
     'IMAGE_TOO_LARGE',
+    'IMAGE_FEATURES_INVALID',
+    'IMAGE_FEATURES_MISMATCH',
   ],
   ModelFileError: [
     'MODEL_NOT_FOUND',

@@ -114,14 +114,15 @@ void DecoderSession::decode(const std::vector<int32_t>& tokens, const std::vecto
     SequenceTable next = table_;
     next.arrange(complete_parents(tokens, parents));
     std::vector<Place> places;
-    for (int32_t row = 0; row < next.row_count(); ++row) {
+    const auto row_count = static_cast<int32_t>(tokens.size());
+    for (int32_t row = 0; row < row_count; ++row) {
         places.push_back({row, next.length(row)});
         check_positions(*model_, next.length(row) + 1);
         next.append(row, 1);
     }
     DecoderRows rows = rows_at(next, places);
     rows.tokens = tokens;
-    rows.outputs = next.row_count();
+    rows.outputs = row_count;
     broken_ = true;
     model_->decode(rows, cache(), cancel, nullptr, logits);
     table_ = std::move(next);

@@ -12,7 +12,7 @@ std::vector<int32_t> complete_parents(const std::vector<int32_t>& tokens, const 
         std::iota(identity.begin(), identity.end(), 0);
         return identity;
     }
-    if (parents.size() == tokens.size()) return parents;
+    if (!tokens.empty() && parents.size() >= tokens.size()) return parents;
     throw ModelError("OPTION_INVALID", std::to_string(tokens.size()) + " tokens came with " +
                                            std::to_string(parents.size()) + " parents");
 }

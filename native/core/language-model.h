@@ -32,7 +32,7 @@ class LanguageModelSession {
     virtual void prefill(const Prompt& prompt, const CancelToken& cancel, std::vector<float>& logits) = 0;
 
     // One step: row i continues what was sequence parents[i] (none given: i) with tokens[i] and becomes sequence i.
-    // logits: [rows, V].
+    // Parents without a token, behind those with one, wait: they become sequences as they were. logits: [tokens, V].
     virtual void decode(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents,
                         const CancelToken& cancel, std::vector<float>& logits) = 0;
 
@@ -80,7 +80,8 @@ class LanguageModel {
     virtual void forward(const ForwardInput& input, const CancelToken& cancel, Trace& trace) = 0;
 };
 
-// Completes and checks the arguments of LanguageModelSession::decode: the parents. Throws OPTION_INVALID.
+// Completes and checks the arguments of LanguageModelSession::decode: the parents, at least one for each token, and at
+// least one token. Throws OPTION_INVALID.
 std::vector<int32_t> complete_parents(const std::vector<int32_t>& tokens, const std::vector<int32_t>& parents);
 
 // Throws OPTION_INVALID for a token outside 0..vocabulary_size-1.

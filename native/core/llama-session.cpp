@@ -66,7 +66,7 @@ void LlamaSession::decode(const std::vector<int32_t>& tokens, const std::vector<
     // On a copy: when there is no room, nothing has happened.
     SequenceTable next = table_;
     const SequenceMoves moves = next.arrange(complete_parents(tokens, parents));
-    const int32_t rows = next.row_count();
+    const auto rows = static_cast<int32_t>(tokens.size());
     LlamaBatch batch(rows);
     for (int32_t row = 0; row < rows; ++row) {
         batch.set(row, next.length(row), next.id(row), true);

@@ -1,19 +1,21 @@
 import { type Command, Option } from 'commander';
-import { type Answer, type AskOptions, demoModelFolder, InstructBlip, type LoadOptions } from '../index.js';
+import { type Answer, type AskOptions, InstructBlip, type LoadOptions, type ModelSource } from '../index.js';
 import { interruptible } from './interrupt.js';
+import { type ModelFlags, modelOf, modelOptions } from './model-option.js';
 import { numberOption } from './number-option.js';
 import { onReaderGone, print } from './output.js';
 import { Progress } from './progress.js';
 
 /** As commander gives them: names of flags in camelCase. */
-interface Flags extends LoadOptions, Omit<AskOptions, 'stopStrings'> {
-  readonly model?: string;
+interface Flags extends ModelFlags, LoadOptions, Omit<AskOptions, 'stopStrings'> {
   readonly beams?: number;
   readonly stop?: string[];
   readonly json?: boolean;
   readonly timings?: boolean;
 }
 
+/** The library's: more beams than this have to be loaded for. */
+const DEFAULT_MAX_BATCH = 16;
 const LOAD_FLAGS = ['device', 'gpuLayers', 'threads', 'contextSize', 'kvCacheType'] as const;
 const ASK_FLAGS = [
   'maxNewTokens',
@@ -42,11 +44,12 @@ function askOptions(flags: Flags): AskOptions {
   };
 }
 
-async function load(flags: Flags, signal: AbortSignal): Promise<InstructBlip> {
+async function load(model: ModelSource, flags: Flags, signal: AbortSignal): Promise<InstructBlip> {
   const progress = new Progress();
   try {
-    return await InstructBlip.load(flags.model ?? demoModelFolder(), {
+    return await InstructBlip.load(model, {
       ...pick(flags, LOAD_FLAGS),
+      ...((flags.beams ?? 0) > DEFAULT_MAX_BATCH ? { maxBatch: flags.beams as number } : {}),
       signal,
       // A log has no use for the progress of loading.
       ...(process.stderr.isTTY
@@ -77,7 +80,8 @@ const describeTimings = ({ usage, timings }: Answer): string =>
     .map(([stage, ms]) => `${stage} ${Math.round(ms)} ms`)
     .join(', ');
 
-async function run(image: string, question: string, flags: Flags): Promise<void> {
+async function run(image: string, question: string, flags: Flags, command: Command): Promise<void> {
+  const model = modelOf(flags, command);
   await interruptible(async interrupted => {
     const reader = new AbortController();
     const forget = onReaderGone(() => reader.abort());
@@ -85,7 +89,7 @@ async function run(image: string, question: string, flags: Flags): Promise<void>
     interrupted.addEventListener('abort', stop, { once: true });
     let blip: InstructBlip | undefined;
     try {
-      blip = await load(flags, reader.signal);
+      blip = await load(model, flags, reader.signal);
       const answer = await answerTo(blip, image, question, flags, reader.signal);
       if (flags.timings) process.stderr.write(`${describeTimings(answer)}\n`);
     } catch (error) {
@@ -107,7 +111,9 @@ export function register(program: Command): void {
     .description('answer a question about a picture')
     .argument('<image>', 'path or http(s) URL of a picture')
     .argument('<question>', 'the question or instruction')
-    .option('--model <folder>', 'folder with the two GGUF files (default: the demo model of the package)')
+    .addOption(modelOptions.folder())
+    .addOption(modelOptions.vision())
+    .addOption(modelOptions.languageModel())
     .addOption(numberOption('--max-new-tokens <n>', 'most tokens of the answer (default: 256)'))
     .addOption(numberOption('--min-new-tokens <n>', 'fewest tokens of the answer'))
     .addOption(numberOption('--beams <n>', 'beam search with this many beams (default: 1, none)'))

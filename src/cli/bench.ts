@@ -10,13 +10,11 @@ import {
 } from '../index.js';
 import { type BenchResult, describeBench, median } from './bench-report.js';
 import { interruptible } from './interrupt.js';
+import { type ModelFlags, modelOf, modelOptions } from './model-option.js';
 import { numberOption } from './number-option.js';
 import { print } from './output.js';
 
-interface Flags {
-  readonly model?: string;
-  readonly vision?: string;
-  readonly languageModel?: string;
+interface Flags extends ModelFlags {
   readonly image?: string;
   readonly question: string;
   readonly maxNewTokens: number;
@@ -39,12 +37,6 @@ function loadOptions({ device, threads, contextSize, parallel }: Flags): LoadOpt
   const given = { device, threads, contextSize, maxBatch: parallel, imageCache: 0 };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
-
-/** One file without its partner goes to the library as it is, which says what it thinks of it. */
-const modelOf = ({ model, vision, languageModel }: Flags): ModelSource =>
-  vision === undefined && languageModel === undefined
-    ? (model ?? demoModelFolder())
-    : ({ vision, languageModel } as ModelSource);
 
 /** Asks for exactly `maxNewTokens` tokens: an answer that ended early would not be comparable. */
 async function askOnce(
@@ -74,10 +66,10 @@ async function askTogether(blip: InstructBlip, image: string, flags: Flags, para
   return (parallel * flags.maxNewTokens * 1000) / (performance.now() - start);
 }
 
-async function measure(flags: Flags, signal: AbortSignal): Promise<BenchResult> {
+async function measure(model: ModelSource, flags: Flags, signal: AbortSignal): Promise<BenchResult> {
   const image = flags.image ?? join(demoModelFolder(), 'scene.png');
   const start = performance.now();
-  const blip = await InstructBlip.load(modelOf(flags), { ...loadOptions(flags), signal });
+  const blip = await InstructBlip.load(model, { ...loadOptions(flags), signal });
   const load = performance.now() - start;
   try {
     const runs: Run[] = [];
@@ -120,8 +112,9 @@ function summarize(
   };
 }
 
-async function run(flags: Flags): Promise<void> {
-  const result = await interruptible(signal => measure(flags, signal));
+async function run(flags: Flags, command: Command): Promise<void> {
+  const model = modelOf(flags, command);
+  const result = await interruptible(signal => measure(model, flags, signal));
   await print(flags.json ? `${JSON.stringify(result)}\n` : describeBench(result));
 }
 
@@ -140,9 +133,9 @@ export function register(program: Command): void {
   program
     .command('bench')
     .description('measure how fast a model runs on this machine: medians of several answers, after one to warm up')
-    .option('--model <folder>', 'folder with the two GGUF files (default: the demo model of the package)')
-    .addOption(new Option('--vision <file>', 'the mmproj file, in place of a folder').conflicts('model'))
-    .addOption(new Option('--language-model <file>', 'the language model, in place of a folder').conflicts('model'))
+    .addOption(modelOptions.folder())
+    .addOption(modelOptions.vision())
+    .addOption(modelOptions.languageModel())
     .option('--image <image>', 'path or http(s) URL of a picture (default: that of the demo)')
     .option('--question <text>', 'the question', 'Describe the picture in detail.')
     .addOption(countOption('--max-new-tokens <n>', 'tokens of each answer', 2).default(32))

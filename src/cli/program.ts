@@ -3,6 +3,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import * as ask from './ask.js';
 import * as bench from './bench.js';
 import * as convert from './convert.js';
+import { inFlags } from './flag-names.js';
 import * as inspect from './inspect.js';
 import { toleratePipeEnd } from './output.js';
 import * as quantize from './quantize.js';
@@ -27,6 +28,10 @@ function createProgram(): Command {
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   toleratePipeEnd();
   const program = createProgram();
+  let running: Command | undefined;
+  program.hook('preAction', (_, command) => {
+    running = command;
+  });
   if (argv.length <= 2) {
     program.outputHelp({ error: true });
     return USAGE;
@@ -35,12 +40,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return 0;
   } catch (error) {
-    return report(error, program.opts().debug === true);
+    return report(error, running, program.opts().debug === true);
   }
 }
 
-/** One line on stderr that starts with the error's code. */
-function report(error: unknown, debug: boolean): number {
+/** One line on stderr that starts with the error's code and names options as the command line does. */
+function report(error: unknown, command: Command | undefined, debug: boolean): number {
   // Commander has printed its message already; help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
   const { code, name, message, stack } = error as {
@@ -50,7 +55,7 @@ function report(error: unknown, debug: boolean): number {
     stack?: unknown;
   };
   if (name === 'AbortError') return INTERRUPTED;
-  const line = `${typeof code === 'string' ? code : 'INTERNAL'}: ${String(message ?? error).replaceAll(/\s*\n\s*/g, ' ')}`;
+  const line = `${typeof code === 'string' ? code : 'INTERNAL'}: ${inFlags(String(message ?? error), command).replaceAll(/\s*\n\s*/g, ' ')}`;
   process.stderr.write(`${line}\n`);
   if (debug && typeof stack === 'string') process.stderr.write(`${stack}\n`);
   return FAILED;

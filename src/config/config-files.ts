@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { readOptional } from '../convert/json-fields.js';
-import { OutputFiles } from '../convert/output-files.js';
+import { writeWholeFile } from '../convert/output-files.js';
 import { ConfigError, createError } from '../errors.js';
 import { shown } from '../generation/validate-options.js';
 import { parsePythonJson } from './parse-python-json.js';
@@ -63,13 +63,5 @@ export async function readConfigJson(path: string, { name, modelType, place }: C
 export async function saveConfigText(folder: string, text: string): Promise<void> {
   checkPath(folder);
   const bytes = Buffer.from(text, 'utf8');
-  const files = new OutputFiles(true);
-  try {
-    const file = await files.create(join(folder, FILE_NAME), bytes.length);
-    await file.write(bytes);
-    await files.commit();
-  } catch (error) {
-    await files.discard();
-    throw error;
-  }
+  await writeWholeFile(join(folder, FILE_NAME), bytes);
 }

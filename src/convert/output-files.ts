@@ -129,3 +129,15 @@ export class OutputFiles {
     process.off('exit', this.onExit);
   }
 }
+
+/** Writes one file, whole or not at all; replaces what is there. @throws OUTPUT_WRITE_FAILED */
+export async function writeWholeFile(path: string, bytes: Uint8Array): Promise<void> {
+  const files = new OutputFiles(true);
+  try {
+    const file = await files.create(path, bytes.length);
+    await file.write(bytes);
+    await files.commit();
+  } finally {
+    await files.discard();
+  }
+}

@@ -5,7 +5,10 @@ import type { Search } from './search.js';
 export interface LogitsSource {
   /** Reads the prompt of the next sequence, 0 first; logits [V] of its last position. */
   prefill(): Promise<Float32Array>;
-  /** Row i continues the row `parents[i]` of the last step (at first: sequence) with `tokens[i]`; logits [rows,V]. */
+  /**
+   * Row i continues the row `parents[i]` of the last step (at first: sequence) with `tokens[i]`; logits [tokens,V]. Parents without a token, behind those with
+   * one, wait: they are rows of the next step as they were.
+   */
   decode(tokens: Int32Array, parents: Int32Array): Promise<Float32Array>;
 }
 

@@ -7,6 +7,7 @@ import {
   unknownOption,
   validateGenerateOptions,
 } from '../generation/validate-options.js';
+import { texts } from './prompt-places.js';
 
 /** Options of `ask` and `stream`: all generate options and how the answer is delivered. */
 export interface AskOptions extends GenerateOptions {
@@ -18,6 +19,8 @@ export interface AskOptions extends GenerateOptions {
   onText?: (text: string) => unknown;
   /** Each token as it is chosen, before its text is delivered. Waited for like `onText`. */
   onToken?: (token: GeneratedToken) => unknown;
+  /** Texts that OCR found in the picture: the first 30, joined by commas, stand in the question's one `{}` (LAVIS' `ocr_tokens`). */
+  ocrTokens?: readonly string[];
 }
 
 const aFunction: OptionRule = { expected: 'a function', allows: value => typeof value === 'function' };
@@ -33,10 +36,11 @@ const DELIVERY_RULES: Readonly<Record<string, OptionRule>> = {
   stopOnAbort: { expected: 'true or false', allows: value => typeof value === 'boolean' },
   onText: aFunction,
   onToken: aFunction,
+  ocrTokens: texts,
 };
 
 /** The delivery half of the options. */
-export type DeliveryOptions = Pick<AskOptions, 'signal' | 'stopOnAbort' | 'onText' | 'onToken'>;
+export type DeliveryOptions = Pick<AskOptions, 'signal' | 'stopOnAbort' | 'onText' | 'onToken' | 'ocrTokens'>;
 
 /** Checks every option and parts them. @throws OPTION_INVALID, OPTION_UNKNOWN, OPTION_UNSUPPORTED */
 export function validateAskOptions(options: object): { delivery: DeliveryOptions; generate: GenerateOptions } {

@@ -7,11 +7,20 @@ import { type Answer, StageClock } from './answer.js';
 import type { AskOptions, DeliveryOptions } from './ask-options.js';
 import { validateAskOptions } from './ask-options.js';
 import { cellsOf, checkLength, fitContext } from './context-limits.js';
-import { type EngineCall, featuresOf, inSession, type SessionPrompt, softTokensOf } from './engine-stages.js';
+import {
+  type EngineCall,
+  featuresOf,
+  inSession,
+  ownFeatures,
+  type PictureFeatures,
+  type SessionPrompt,
+  softTokensOfAll,
+} from './engine-stages.js';
 import { ImageFeatures } from './image-features.js';
 import { fitQFormer } from './instruction.js';
 import { underSignals } from './linked-signal.js';
 import type { Engine } from './loaded-model.js';
+import { withOcrTokens } from './prompt-places.js';
 
 /** One call, from picture and question to the answer. The order of the stages is the order of the functions below. */
 export async function ask(engine: Engine, images: Pictures, question: string, options: AskOptions): Promise<Answer> {
@@ -19,7 +28,11 @@ export async function ask(engine: Engine, images: Pictures, question: string, op
   const clock = new StageClock();
   const pictures = listOf(images);
   const imageTokens = pictures.length * engine.model.info.imageTokens;
-  const prompt = promptOf(engine, question);
+  const { ocrTokens } = delivery;
+  const prompt = promptOf(
+    engine,
+    ocrTokens && typeof question === 'string' ? withOcrTokens(question, ocrTokens) : question,
+  );
   const promptTokens = imageTokens + prompt.ids.length;
   const settings = fitContext(engine, promptTokens, interpretOptions(generateOptions, engine.model.info));
   const state = newGenerationState();
@@ -27,7 +40,7 @@ export async function ask(engine: Engine, images: Pictures, question: string, op
     await underSignals([delivery.signal, engine.lifetime], async signal => {
       signal.throwIfAborted();
       const call = { engine, clock, signal };
-      const softTokens = await readPictures(call, pictures, prompt.instruction);
+      const softTokens = await softTokensOfAll(call, pictures.map(pictureFeatures), prompt.instruction);
       await answer({ ...call, settings, delivery, state, promptTokens }, { softTokens, ids: prompt.ids });
     });
   } catch (error) {
@@ -53,7 +66,8 @@ export type Picture = ImageInput | ImageFeatures;
 /** What a question may be about: a picture, or several (of a video: its frames) in their order. */
 export type Pictures = Picture | readonly Picture[];
 
-function listOf(images: Pictures): readonly Picture[] {
+/** @throws OPTION_INVALID for none */
+export function listOf(images: Pictures): readonly Picture[] {
   if (!Array.isArray(images)) return [images as Picture];
   if (images.length > 0) return images;
   throw createError('OPTION_INVALID', 'a question needs a picture, but the list of pictures is empty');
@@ -68,48 +82,31 @@ export async function encodeImage(call: EngineCall, image: Picture): Promise<Ima
   }
   const pixels = await clock.measure('preprocess', () => engine.prepareImage(image, signal));
   signal.throwIfAborted();
-  const data = await featuresOf(call, pixels);
-  return new ImageFeatures(engine.owner, data, [engine.model.info.visionTokens, engine.model.info.visionHiddenSize]);
+  return ownFeatures(engine, await featuresOf(call, pixels));
 }
 
-interface Prompt {
+/** A question as both halves read it. */
+export interface Prompt {
   /** Of the language model, with its BOS or EOS. */
   readonly ids: Int32Array;
   readonly instruction: Int32Array;
 }
 
-function promptOf(engine: Engine, question: string): Prompt {
+/** @throws OPTION_INVALID, CONTEXT_LENGTH_EXCEEDED */
+export function promptOf(engine: Engine, question: string): Prompt {
   if (typeof question !== 'string') {
     throw createError('OPTION_INVALID', `the question must be a text, but is ${typeof question}`);
   }
-  checkLength(engine, question);
+  checkLength(engine, question, 'question');
   const instruction = fitQFormer(engine.qformerIds(question), engine.model.info.qformerMaxTokens);
   return { ids: engine.tokenizer.encode(question), instruction };
 }
 
-/** Soft tokens of all pictures, in their order [pictures x imageTokens,hidden]. */
-async function readPictures(
-  call: EngineCall,
-  pictures: readonly Picture[],
-  instruction: Int32Array,
-): Promise<Float32Array> {
-  const softTokens: Float32Array[] = [];
-  for (const picture of pictures) {
-    const features = ImageFeatures.dataOf(await encodeImage(call, picture), call.engine.owner);
-    softTokens.push(await softTokensOf(call, features, instruction));
-  }
-  return joined(softTokens);
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    whole.set(part, end);
-    end += part.length;
-  }
-  return whole;
-}
+/** A picture through `encodeImage`, when it is needed. */
+export const pictureFeatures =
+  (picture: Picture): PictureFeatures =>
+  async call =>
+    ImageFeatures.dataOf(await encodeImage(call, picture), call.engine.owner);
 
 interface AskCall extends EngineCall {
   readonly settings: GenerationSettings;

@@ -1,9 +1,13 @@
 import type { InstructBlipConfig } from '../config/instruct-blip-config.js';
+import type { Tensor } from '../tensor.js';
+import { encodePixels } from './encode-pixels.js';
 import { type ForwardOutputs, forward } from './forward.js';
 import type { ForwardInputs } from './forward-inputs.js';
 import { type GenerateArguments, type GenerateOutput, generateBatch } from './generate-batch.js';
 import { type GenerationConfig, generationConfigOf } from './gguf-facts.js';
+import type { ImageFeatures } from './image-features.js';
 import { loadWithConfig, type ModelFacts } from './load.js';
+import { loadImageFeatures } from './load-image-features.js';
 import type { LoadOptions } from './load-options.js';
 import { LoadedModel, type ModelLimits } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
@@ -49,7 +53,7 @@ export class InstructBlipForConditionalGeneration {
   }
 
   /**
-   * Generates answers to a batch, with the rules of transformers 4.34. All rows share each step; those that have ended leave it. A batch that is too large
+   * Generates answers to a batch of pictures or videos, with the rules of transformers 4.34. All rows share each step; those that have ended leave it. A batch that is too large
    * for the cache is done in parts. Padding is left out, not computed: the rows' numbers are those of single calls.
    * @param inputs the processor's tensors (`GenerateInputs`) and generate options; without a length `maxLength` is 20, and sampling needs `doSample: true`, as in HF
    * @returns ids; see `GenerateOutput`
@@ -67,6 +71,28 @@ export class InstructBlipForConditionalGeneration {
    */
   async forward(inputs: ForwardInputs): Promise<ForwardOutputs> {
     return this.#model.run(engine => forward(engine, this.config, this.#textInput, inputs));
+  }
+
+  /**
+   * Runs the vision encoder, for `generate({ imageFeatures, … })` any number of times.
+   * @param pixelValues [B,3,S,S], or of videos [B,F,3,S,S]
+   * @param options `signal` aborts in any phase
+   * @returns the features of each row's picture, or of its frames
+   * @throws `OPTION_INVALID`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
+   */
+  async encodeImages(
+    pixelValues: Tensor<Float32Array>,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<ImageFeatures[][]> {
+    return this.#model.run(engine => encodePixels(engine, pixelValues, options));
+  }
+
+  /**
+   * Takes image features that were saved (`ImageFeatures.save`, `toBytes`).
+   * @throws what `InstructBlip.loadImageFeatures` throws
+   */
+  async loadImageFeatures(source: string | Uint8Array): Promise<ImageFeatures> {
+    return this.#model.run(engine => loadImageFeatures(engine, source));
   }
 
   /** Stops all work and frees the model; may be called more than once. */

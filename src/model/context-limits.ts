@@ -1,5 +1,6 @@
 /** What a call needs of the KV cache, and whether it can have it. */
 import { createError } from '../errors.js';
+import type { TrieLimits } from '../generation/candidate-tries.js';
 import { type GenerationSettings, withMaxNewTokens } from '../generation/generation-settings.js';
 import type { Engine } from './loaded-model.js';
 
@@ -15,14 +16,14 @@ export const rowsOf = ({ numBeams, numReturnSequences }: GenerationSettings): nu
 export const cellsOf = ({ queue }: Engine, promptTokens: number, settings: GenerationSettings): number =>
   Math.min(promptTokens + settings.answerStart.length + rowsOf(settings) * (settings.maxNewTokens - 1), queue.cells);
 
-/** Before the text is tokenized, which can take long. @throws CONTEXT_LENGTH_EXCEEDED */
-export function checkLength(engine: Engine, question: string): void {
-  const least = engine.tokenizer.leastTokens(question);
+/** Before a text is tokenized, which can take long. @throws CONTEXT_LENGTH_EXCEEDED */
+export function checkLength(engine: Engine, text: string, what: 'question' | 'candidate'): void {
+  const least = engine.tokenizer.leastTokens(text);
   const { most, remedy } = limitOf(engine);
   if (least <= most) return;
   throw createError(
     'CONTEXT_LENGTH_EXCEEDED',
-    `the question alone needs at least ${least} tokens of context, but there are ${most}: shorten it${remedy}`,
+    `the ${what} alone needs at least ${least} tokens of context, but there are ${most}: shorten it${remedy}`,
   );
 }
 
@@ -50,4 +51,21 @@ export function fitContext(engine: Engine, promptTokens: number, settings: Gener
     'CONTEXT_LENGTH_EXCEEDED',
     `picture, question and answer need ${before + wanted - 1} tokens of context, but there are ${most}: shorten the question or maxNewTokens${remedy}`,
   );
+}
+
+/**
+ * Room for candidates behind a prompt that all of them share, with a sequence for the prompt itself where there is more than one. `promptCells`: with pictures
+ * and what the answer starts with; `longest`: tokens of the longest candidate, whose last one is never read back.
+ * @throws CONTEXT_LENGTH_EXCEEDED
+ */
+export function roomForCandidates(engine: Engine, promptCells: number, longest: number): TrieLimits {
+  const { most, remedy } = limitOf(engine);
+  const needed = promptCells + longest - 1;
+  if (needed > most)
+    throw createError(
+      'CONTEXT_LENGTH_EXCEEDED',
+      `picture, prompt and the longest candidate need ${needed} tokens of context, but there are ${most}: shorten them${remedy}`,
+    );
+  const { cells, sequences } = engine.queue;
+  return { width: Math.max(1, sequences - 1), inner: cells - promptCells };
 }

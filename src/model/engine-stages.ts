@@ -2,6 +2,7 @@
 import type { LogitsSource } from '../generation/run-searches.js';
 import { nativeCall, nativeWork } from '../native/native-call.js';
 import type { StageClock } from './answer.js';
+import { ImageFeatures } from './image-features.js';
 import type { Engine } from './loaded-model.js';
 
 /** What every stage of a call works with. */
@@ -27,7 +28,7 @@ export async function featuresOf({ engine, clock, signal }: EngineCall, pixels: 
 }
 
 /** features, instruction → soft tokens [imageTokens,hidden] */
-export const softTokensOf = (
+const softTokensOf = (
   { engine, clock, signal }: EngineCall,
   features: Float32Array,
   instruction: Int32Array,
@@ -35,6 +36,34 @@ export const softTokensOf = (
   clock.measure('qformer', () =>
     nativeWork(engine.addon, signal, cancel => engine.model.queryImage(features, instruction, cancel)),
   );
+
+/** Features [tokens,hidden] that this model made. */
+export const ownFeatures = ({ owner, model }: Engine, data: Float32Array): ImageFeatures =>
+  new ImageFeatures(owner, data, [model.info.visionTokens, model.info.visionHiddenSize]);
+
+/** Features [tokens,hidden] of a picture, when they are needed. */
+export type PictureFeatures = (call: EngineCall) => Promise<Float32Array>;
+
+/** Each picture with the instruction through the Q-Former → soft tokens of all, in their order [pictures x imageTokens,hidden] */
+export async function softTokensOfAll(
+  call: EngineCall,
+  pictures: readonly PictureFeatures[],
+  instruction: Int32Array,
+): Promise<Float32Array> {
+  const softTokens: Float32Array[] = [];
+  for (const picture of pictures) softTokens.push(await softTokensOf(call, await picture(call), instruction));
+  return joined(softTokens);
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let end = 0;
+  for (const part of parts) {
+    whole.set(part, end);
+    end += part.length;
+  }
+  return whole;
+}
 
 /** What one sequence of a session begins with. */
 export interface SessionPrompt {

@@ -8,7 +8,7 @@ import { shown, validateGenerateOptions } from '../generation/validate-options.j
 import { StageClock, type Timings, type Usage } from './answer.js';
 import { checkNamed, signalRule } from './ask-options.js';
 import { cellsOf, fitContext, rowsOf } from './context-limits.js';
-import { type EngineCall, featuresOf, inSession, type SessionPrompt, softTokensOf } from './engine-stages.js';
+import { type EngineCall, inSession, type SessionPrompt, softTokensOfAll } from './engine-stages.js';
 import { type GenerateInputs, type GeneratePrompt, INPUT_NAMES, readInputs } from './generate-inputs.js';
 import { underSignals } from './linked-signal.js';
 import type { Engine } from './loaded-model.js';
@@ -37,7 +37,7 @@ export interface GenerateOutput {
 const DEFAULT_MAX_LENGTH = 20;
 
 /** One row of the batch with what it needs. */
-interface Item {
+export interface Item {
   readonly prompt: GeneratePrompt;
   readonly cells: number;
   readonly search: Search;
@@ -45,14 +45,11 @@ interface Item {
 
 export async function generateBatch(engine: Engine, given: GenerateArguments): Promise<GenerateOutput> {
   const { signal: outer } = checkNamed(given, { signal: signalRule }, true);
-  const { info } = engine.model;
   const settings = settingsOf(engine, given);
-  const prompts = readInputs(given, info);
+  const prompts = readInputs(given, engine);
   const items = prompts.map(prompt => itemOf(engine, prompt, settings));
   const clock = new StageClock();
-  await underSignals([outer, engine.lifetime], async signal => {
-    for (const part of parts(engine, items, settings)) await runPart({ engine, clock, signal }, settings, part);
-  });
+  await runBatch({ engine, clock }, settings, items, outer);
   return outputOf(engine, settings, items, clock);
 }
 
@@ -77,8 +74,20 @@ function settingsOf(engine: Engine, given: GenerateArguments): GenerationSetting
   return settings;
 }
 
-function itemOf(engine: Engine, prompt: GeneratePrompt, settings: GenerationSettings): Item {
-  const promptTokens = engine.model.info.imageTokens + prompt.ids.length;
+/** All items, in as many parts as the cache makes necessary. */
+export const runBatch = (
+  call: Omit<EngineCall, 'signal'>,
+  settings: GenerationSettings,
+  items: readonly Item[],
+  outer: AbortSignal | undefined,
+): Promise<void> =>
+  underSignals([outer, call.engine.lifetime], async signal => {
+    for (const part of parts(call.engine, items, settings)) await runPart({ ...call, signal }, settings, part);
+  });
+
+/** @throws CONTEXT_LENGTH_EXCEEDED */
+export function itemOf(engine: Engine, prompt: GeneratePrompt, settings: GenerationSettings): Item {
+  const promptTokens = prompt.pictures.length * engine.model.info.imageTokens + prompt.ids.length;
   fitContext(engine, promptTokens, settings);
   return { prompt, cells: cellsOf(engine, promptTokens, settings), search: createSearch(settings, false) };
 }
@@ -103,8 +112,8 @@ function* parts({ queue }: Engine, items: readonly Item[], settings: GenerationS
 async function runPart(call: EngineCall, settings: GenerationSettings, items: readonly Item[]): Promise<void> {
   const prompts: SessionPrompt[] = [];
   for (const { prompt } of items) {
-    const features = await featuresOf(call, prompt.pixels);
-    prompts.push({ softTokens: await softTokensOf(call, features, prompt.instruction), ids: prompt.ids });
+    const { pictures, instruction, ids } = prompt;
+    prompts.push({ softTokens: await softTokensOfAll(call, pictures, instruction), ids });
   }
   const cells = items.reduce((sum, item) => sum + item.cells, 0);
   const sequences = items.length * rowsOf(settings);
@@ -129,17 +138,22 @@ function outputOf(
   const length = Math.max(...rows.map(row => row.length));
   const padded = rows.map(row => [...row, ...new Array<number>(length - row.length).fill(settings.padTokenId)]);
   const scores = hypotheses.flatMap(({ score }) => (score === null ? [] : [score]));
-  const { imageTokens } = engine.model.info;
   return {
     sequences: writesTwoForZero(engine) ? padded.map(row => row.map(id => (id === 0 ? 2 : id))) : padded,
     ...(scores.length > 0 ? { sequencesScores: scores } : {}),
     finishReasons: hypotheses.map(({ stopped }) => (stopped ? 'stop' : 'length')),
-    usage: {
-      imageTokens: items.length * imageTokens,
-      promptTokens: items.reduce((sum, { prompt }) => sum + prompt.ids.length, 0),
-      generatedTokens: hypotheses.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    },
+    usage: usageOf(engine, items),
     timings: clock.timings(),
+  };
+}
+
+/** Of all items together. */
+export function usageOf({ model }: Engine, items: readonly Item[]): Usage {
+  const total = (count: (item: Item) => number) => items.reduce((sum, item) => sum + count(item), 0);
+  return {
+    imageTokens: total(({ prompt }) => prompt.pictures.length) * model.info.imageTokens,
+    promptTokens: total(({ prompt }) => prompt.ids.length),
+    generatedTokens: total(({ search }) => search.hypotheses().reduce((sum, { tokens }) => sum + tokens.length, 0)),
   };
 }
 

@@ -1,12 +1,18 @@
 /** The tensors of `generate`, checked, as prompts without padding. */
+import { shown } from '../generation/validate-options.js';
 import type { NativeModelInfo } from '../native/addon.js';
 import type { Tensor } from '../tensor.js';
-import { checkIds, FLOATS, INTS, invalid, shapeOf, tensor } from './tensor-inputs.js';
+import { featuresOf, type PictureFeatures } from './engine-stages.js';
+import { ImageFeatures } from './image-features.js';
+import type { Engine } from './loaded-model.js';
+import { checkFinite, checkIds, FLOATS, INTS, invalid, shapeOf, tensor } from './tensor-inputs.js';
 
-/** What the processor makes of pictures and texts. B pictures, one text each. */
+/** What the processor makes of pictures and texts: B rows, one text each. The pictures are pixels, or what the vision encoder made of them. */
 export interface GenerateInputs {
-  /** [B,3,S,S] */
-  readonly pixelValues: Tensor<Float32Array>;
+  /** [B,3,S,S], or of videos [B,F,3,S,S]: F frames, each read by the Q-Former with the row's instruction, as HF's InstructBlipVideo does. */
+  readonly pixelValues?: Tensor<Float32Array>;
+  /** In place of `pixelValues`: for each row the features of its picture, or of several in their order (`encodeImages`, `loadImageFeatures`). */
+  readonly imageFeatures?: readonly (ImageFeatures | readonly ImageFeatures[])[];
   /** [B,T] ids of the language model. */
   readonly inputIds: Tensor<Int32Array>;
   /** [B,T] of 0 and 1; tokens with 0 are padding and are left out. Default: all 1. */
@@ -19,29 +25,26 @@ export interface GenerateInputs {
 
 /** One row of the batch. */
 export interface GeneratePrompt {
-  /** [1,3,S,S] */
-  readonly pixels: Float32Array;
+  /** At least one. */
+  readonly pictures: readonly PictureFeatures[];
   readonly instruction: Int32Array;
   readonly ids: Int32Array;
 }
 
 export const INPUT_NAMES = [
   'pixelValues',
+  'imageFeatures',
   'inputIds',
   'attentionMask',
   'qformerInputIds',
   'qformerAttentionMask',
 ] as const satisfies readonly (keyof GenerateInputs)[];
 
-/** @throws OPTION_INVALID naming the tensor */
-export function readInputs(inputs: GenerateInputs, info: NativeModelInfo): GeneratePrompt[] {
-  const pixels = tensor(inputs.pixelValues, 'pixelValues', FLOATS);
-  const { imageSize: side } = info;
-  const batch = pixels.dims[0] ?? 0;
-  if (batch < 1 || String(pixels.dims) !== String([batch, 3, side, side]))
-    throw invalid(
-      `pixelValues must be [batch, 3, ${side}, ${side}] with a batch of at least 1, but is ${shapeOf(pixels.dims)}`,
-    );
+/** @throws OPTION_INVALID naming the tensor, IMAGE_FEATURES_MISMATCH */
+export function readInputs(inputs: GenerateInputs, engine: Engine): GeneratePrompt[] {
+  const { info } = engine.model;
+  const pictures = picturesOf(inputs, engine);
+  const batch = pictures.length;
   const ids = rows(inputs.inputIds, inputs.attentionMask, ['inputIds', 'attentionMask'], batch, info.vocabularySize);
   const instructions = rows(
     inputs.qformerInputIds,
@@ -50,12 +53,61 @@ export function readInputs(inputs: GenerateInputs, info: NativeModelInfo): Gener
     batch,
     info.qformerVocabularySize,
   );
-  const size = 3 * side * side;
   return ids.map((row, i) => ({
-    pixels: pixels.data.subarray(i * size, (i + 1) * size),
+    pictures: pictures[i] as readonly PictureFeatures[],
     instruction: instructions[i] as Int32Array,
     ids: row,
   }));
+}
+
+/** Of each row. */
+function picturesOf({ pixelValues, imageFeatures }: GenerateInputs, engine: Engine): PictureFeatures[][] {
+  if (imageFeatures === undefined)
+    return pixelsOf(pixelValues, engine.model.info).map(frames =>
+      frames.map(
+        (pixels): PictureFeatures =>
+          call =>
+            featuresOf(call, pixels),
+      ),
+    );
+  if (pixelValues !== undefined)
+    throw invalid('pixelValues and imageFeatures exclude each other: give the pictures in one of the two forms');
+  return featureRows(imageFeatures).map(row =>
+    row.map((each): PictureFeatures => {
+      const data = ImageFeatures.dataOf(each, engine.owner);
+      return async () => data;
+    }),
+  );
+}
+
+function featureRows(imageFeatures: unknown): ImageFeatures[][] {
+  const rows: unknown[][] = Array.isArray(imageFeatures) ? imageFeatures.map(row => [row].flat()) : [];
+  if (rows.length > 0 && rows.every(row => row.length > 0 && row.every(each => each instanceof ImageFeatures)))
+    return rows as ImageFeatures[][];
+  throw invalid(
+    `imageFeatures must be an array with image features, or with an array of them, for each row, but is ${shown(imageFeatures)}`,
+  );
+}
+
+/**
+ * Pixels [1,3,S,S] of each frame of each row; a picture is a row of one frame.
+ * @throws OPTION_INVALID
+ */
+export function pixelsOf(
+  pixelValues: Tensor<Float32Array> | undefined,
+  { imageSize: side }: Pick<NativeModelInfo, 'imageSize'>,
+): Float32Array[][] {
+  const pixels = tensor(pixelValues, 'pixelValues', FLOATS);
+  const { dims, data } = pixels;
+  const [batch = 0, frames = 0] = dims.length === 5 ? dims : [dims[0], 1];
+  if (batch < 1 || frames < 1 || String(dims.slice(dims.length === 5 ? 2 : 1)) !== String([3, side, side]))
+    throw invalid(
+      `pixelValues must be [batch, 3, ${side}, ${side}] or, with frames, [batch, frames, 3, ${side}, ${side}], of at least 1 each, but is ${shapeOf(dims)}`,
+    );
+  checkFinite(pixels, 'pixelValues');
+  const size = 3 * side * side;
+  const frame = (index: number) => data.subarray(index * size, (index + 1) * size);
+  return Array.from({ length: batch }, (_, row) => Array.from({ length: frames }, (_, i) => frame(row * frames + i)));
 }
 
 /** The ids of each row that the mask leaves. */

@@ -5,10 +5,13 @@ import { type AskOptions, checkNamed, signalRule } from './ask-options.js';
 import type { ImageFeatures } from './image-features.js';
 import { underSignals } from './linked-signal.js';
 import { loadParts } from './load.js';
+import { loadImageFeatures } from './load-image-features.js';
 import type { LoadOptions } from './load-options.js';
 import { LoadedModel, type ModelLimits } from './loaded-model.js';
 import type { ModelSource } from './model-files.js';
 import type { ModelParts } from './model-parts.js';
+import { type PredictAnswersOptions, type PredictedAnswers, predictAnswers } from './predict-answers.js';
+import { type ClassPrediction, type PredictClassOptions, predictClass } from './predict-class.js';
 
 /** Facts of a loaded model. */
 export interface ModelInfo {
@@ -82,9 +85,45 @@ export class InstructBlip {
   }
 
   /**
+   * Answers questions shortly, with the search, lengths and penalties of LAVIS' `predict_answers`. All questions are about the same picture or pictures, which
+   * the vision encoder sees once, and are answered in the same steps.
+   * @param images as in `ask`
+   * @param questions one or any number; see `options.prompt`
+   * @throws what `ask` throws
+   * @example
+   * const { texts } = await blip.predictAnswers('photo.jpg', ['What is it?', 'Where is it?'], { prompt: 'Question: {} Short answer:' });
+   */
+  async predictAnswers(
+    images: Pictures,
+    questions: string | readonly string[],
+    options: PredictAnswersOptions = {},
+  ): Promise<PredictedAnswers> {
+    return this.#model.run(engine => predictAnswers(engine, images, questions, options));
+  }
+
+  /**
+   * Ranks given answers by how probable the model finds them, as LAVIS' `predict_class`. The prompt is read once, whatever the number of candidates; they are
+   * computed together, and what several begin with once.
+   * @param images as in `ask`
+   * @param prompt with a `{}` for each of `options.textInput`
+   * @param candidates any number of texts; equal ones are ranked as they come
+   * @throws what `ask` throws
+   * @example
+   * const { ranks } = await blip.predictClass('photo.jpg', PROMPTS.vqa('Is it raining?'), ['yes', 'no']);
+   */
+  async predictClass(
+    images: Pictures,
+    prompt: string,
+    candidates: readonly string[],
+    options: PredictClassOptions = {},
+  ): Promise<ClassPrediction> {
+    return this.#model.run(engine => predictClass(engine, images, prompt, candidates, options));
+  }
+
+  /**
    * Runs the vision encoder, the expensive part that does not depend on the question. The result may be asked any number of times, at once as well.
    * @param options `signal` aborts in any phase
-   * @returns features [tokens, hidden size] in float32 (257 x 1408 for the hub's checkpoints), the caller's; only this model takes them
+   * @returns features [tokens, hidden size] in float32 (257 x 1408 for the hub's checkpoints), the caller's; only this model takes them. `save` keeps them
    * @throws `OPTION_*`, `IMAGE_*`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
    */
   async encodeImage(image: Picture, options: { signal?: AbortSignal } = {}): Promise<ImageFeatures> {
@@ -95,6 +134,16 @@ export class InstructBlip {
         return encodeImage({ engine, clock: new StageClock(), signal }, image);
       });
     });
+  }
+
+  /**
+   * Takes image features that were saved (`ImageFeatures.save`, `toBytes`), by this model or another one with the same vision encoder.
+   * @param source path, or bytes, which are copied
+   * @throws `IMAGE_NOT_FOUND`, `IMAGE_FEATURES_INVALID` (damaged, truncated or something else), `IMAGE_FEATURES_MISMATCH` (of another vision encoder, or of the
+   * same one in other types), `IMAGE_INPUT_INVALID`, `DISPOSED`
+   */
+  async loadImageFeatures(source: string | Uint8Array): Promise<ImageFeatures> {
+    return this.#model.run(engine => loadImageFeatures(engine, source));
   }
 
   /** Stops all work (running calls reject with `DISPOSED`) and frees the model. May be called more than once; resolves when the memory is free. */

@@ -21,6 +21,7 @@ import type { ModelLimits } from './loaded-model.js';
 import { findModelFiles, findVisionFile, type ModelSource, type VisionSource } from './model-files.js';
 import { ModelLife } from './model-life.js';
 import type { ModelParts } from './model-parts.js';
+import { type VisionIdentity, visionIdentityOf } from './vision-identity.js';
 
 export interface LoadedParts {
   readonly parts: ModelParts;
@@ -34,7 +35,7 @@ export async function loadParts(source: ModelSource, options: LoadOptions): Prom
   const files = await findModelFiles(source);
   const native = nativeLoadOptions(valid, files);
   return loadNative(native, valid, (addon, model, release) => ({
-    parts: composeParts(addon, model),
+    parts: composeParts(addon, model, files.visionPath),
     limits: { sequences: native.maxSequences, imageCache: imageCacheOf(valid), release },
   }));
 }
@@ -145,14 +146,19 @@ async function loadModel(
   }
 }
 
-function composeParts(addon: LoadedAddon['addon'], model: NativeModel): ModelParts {
+function composeParts(addon: LoadedAddon['addon'], model: NativeModel, visionPath: string): ModelParts {
   const images = new ImageProcessor(model.info);
   const instructions = new QFormerTokenizer(model.qformerVocabulary, model.info.qformerTokenizer);
+  let identity: Promise<VisionIdentity> | undefined;
   return {
     addon,
     model,
     prepareImage: (image, signal) => images.process(image, signal),
     qformerIds: text => instructions.encode(text),
     tokenizer: tokenizerOf(model),
+    visionIdentity: () => {
+      identity ??= visionIdentityOf(addon, visionPath);
+      return identity;
+    },
   };
 }

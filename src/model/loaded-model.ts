@@ -1,5 +1,6 @@
 import { AdmissionQueue } from './admission-queue.js';
 import { ImageCache } from './image-cache.js';
+import type { FeatureOwner } from './image-features.js';
 import { ModelLife } from './model-life.js';
 import type { ModelParts } from './model-parts.js';
 
@@ -10,7 +11,7 @@ export interface Engine extends ModelParts {
   /** Aborts when the model is disposed. */
   readonly lifetime: AbortSignal;
   /** Whose image features these are. */
-  readonly owner: object;
+  readonly owner: FeatureOwner;
 }
 
 export interface ModelLimits {
@@ -34,7 +35,7 @@ export class LoadedModel {
       queue: new AdmissionQueue(parts.model.info.contextSize, sequences),
       images: new ImageCache(imageCache),
       lifetime: this.#life.signal,
-      owner: this,
+      owner: { visionIdentity: parts.visionIdentity },
     };
   }
 

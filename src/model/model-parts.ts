@@ -1,6 +1,7 @@
 import type { NativeAddon, NativeModel } from '../native/addon.js';
 import type { ImageInput } from '../processor/image-input.js';
 import type { LanguageTokenizer } from '../processor/language-tokenizer.js';
+import type { VisionIdentity } from './vision-identity.js';
 
 /** What the façade is composed of. `load.ts` makes the real ones; tests script them. */
 export interface ModelParts {
@@ -11,4 +12,6 @@ export interface ModelParts {
   /** Instruction → ids with [CLS] and [SEP], as long as it comes. */
   readonly qformerIds: (text: string) => Int32Array;
   readonly tokenizer: LanguageTokenizer;
+  /** Of the vision encoder's file. */
+  readonly visionIdentity: () => Promise<VisionIdentity>;
 }

@@ -10,14 +10,18 @@ export const FLOATS = '[object Float32Array]';
 export const INTS = '[object Int32Array]';
 
 /** Typed arrays of other realms (Electron, Jest) are no instances. `kind`: FLOATS or INTS. */
-export function tensor<Data extends TensorData>(value: Tensor<Data>, name: string, kind: string): Tensor<Data> {
+export function tensor<Data extends TensorData>(
+  value: Tensor<Data> | undefined,
+  name: string,
+  kind: string,
+): Tensor<Data> {
   const { dims, data } = (value ?? {}) as Partial<Tensor<Data>>;
   const sound =
     Array.isArray(dims) &&
     Object.prototype.toString.call(data) === kind &&
     dims.reduce((product: number, length: number) => product * length, 1) === data?.length;
   if (!sound) throw invalid(`${name} must be a Tensor of ${kind.slice(8, -1)}, but is ${shown(value)}`);
-  return value;
+  return value as Tensor<Data>;
 }
 
 /** Row `i` of a tensor whose first dimension is the batch: a view. */

@@ -329,7 +329,8 @@ export interface NativeSession {
   ): Promise<Float32Array>;
   /**
    * One step. Row i becomes sequence i: it continues the sequence `parents[i]` of the last step with `tokens[i]`; `parents` left out = identity.
-   * A parent may be used by several rows (fork) or by none (dropped). Returns logits [rows,V].
+   * A parent may be used by several rows (fork) or by none (dropped). Parents without a token, behind those with one, wait: they become sequences as
+   * they were. Returns logits [tokens,V].
    */
   decode(tokens: Int32Array, parents: Int32Array | null, cancel: NativeCancelToken): Promise<Float32Array>;
   /** Gives cells and sequences back; waits for nothing (work in flight keeps what it needs). */

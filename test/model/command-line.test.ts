@@ -94,7 +94,7 @@ describe('errors', () => {
     ['no picture at all', ['ask', CLI, 'x'], 1, /^IMAGE_FORMAT_UNSUPPORTED: [^\n]*\n$/],
     ['a folder that is not there', [...ask, '--model', '/nowhere'], 1, /^MODEL_NOT_FOUND: .*\/nowhere[^\n]*\n$/],
     ['a value out of range', [...ask, '--temperature', '-1'], 1, /^OPTION_INVALID: .*temperature[^\n]*\n$/],
-    ['more beams than there can be', [...ask, '--beams', '65'], 1, /^OPTION_INVALID: .*numBeams[^\n]*\n$/],
+    ['more beams than there can be', [...ask, '--beams', '65'], 1, /^OPTION_INVALID: --beams[^\n]*\n$/],
     ['a device that is not there', [...ask, '--device', 'CUDA9'], 1, /^DEVICE_NOT_FOUND: [^\n]*\n$/],
     [
       'a question without end',

@@ -328,7 +328,7 @@ describe('encodeImage', () => {
 
   it('refuses the features of another model', async () => {
     const image = await scripted().blip.encodeImage(picture(5));
-    await expect(scripted().blip.ask(image, 'q')).rejects.toEqual(failure('IMAGE_INPUT_INVALID'));
+    await expect(scripted().blip.ask(image, 'q')).rejects.toEqual(failure('IMAGE_FEATURES_MISMATCH'));
   });
 
   it('can be aborted', async () => {

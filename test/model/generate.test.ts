@@ -75,7 +75,15 @@ describe('generate', () => {
     [{ pixelValues: undefined }, /^pixelValues must be a Tensor of Float32Array/],
     [{ pixelValues: ints([1]) }, /^pixelValues must be a Tensor of Float32Array/],
     [{ pixelValues: new Tensor(new Float32Array(12), [1, 3, 4, 1]) }, /^pixelValues must be \[batch, 3, 2, 2\]/],
-    [{ pixelValues: new Tensor(new Float32Array(0), [0, 3, 2, 2]) }, /batch of at least 1/],
+    [{ pixelValues: new Tensor(new Float32Array(0), [0, 3, 2, 2]) }, /of at least 1 each, but is \[0, 3, 2, 2\]/],
+    [{ pixelValues: new Tensor(new Float32Array(0), [1, 0, 3, 2, 2]) }, /of at least 1 each, but is \[1, 0, 3/],
+    [{ pixelValues: new Tensor(new Float32Array(12), [1, 3, 1, 2, 2]) }, /^pixelValues must be \[batch, 3, 2, 2\]/],
+    [{ pixelValues: pixelsOf(Number.NaN) }, /^pixelValues must be finite numbers/],
+    [{ pixelValues: pixelsOf(Number.NEGATIVE_INFINITY) }, /^pixelValues must be finite numbers/],
+    [{ imageFeatures: [] }, /^pixelValues and imageFeatures exclude each other/],
+    [{ pixelValues: undefined, imageFeatures: [] }, /^imageFeatures must be an array with image features/],
+    [{ pixelValues: undefined, imageFeatures: [[]] }, /^imageFeatures must be an array with image features/],
+    [{ pixelValues: undefined, imageFeatures: [5] }, /^imageFeatures must be an array with image features/],
     [{ pixelValues: pixelsOf(1, 2) }, /^inputIds must be \[2, tokens\], as there are 2 pictures/],
     [{ inputIds: ints([2, 128]) }, /^inputIds has the id 128, but the vocabulary has 128/],
     [{ inputIds: ints([2, -1]) }, /^inputIds has the id -1/],
@@ -106,6 +114,30 @@ describe('generate', () => {
     await expect(model.generate({ ...inputsOf(1), maxNewTokens: 5000 })).rejects.toEqual(
       failure('CONTEXT_LENGTH_EXCEEDED', /100/),
     );
+  });
+
+  it('reads frames one after the other, and features in place of pixels', async () => {
+    const { model, scriptedModel } = scripted({ answer: (_, pixel) => String(pixel) });
+    const { inputIds, qformerInputIds } = inputsOf(5, 6);
+    const pixelValues = new Tensor(pixelsOf(5, 7, 6, 8).data, [2, 2, 3, 2, 2]);
+    const made = await model.generate({ pixelValues, inputIds, qformerInputIds });
+    expect(made.sequences).toEqual([
+      [0, ...idsOf('5'), 1],
+      [0, ...idsOf('6'), 1],
+    ]);
+    expect(made.usage.imageTokens).toBe(8);
+    const [first, second] = await model.encodeImages(pixelValues);
+    const visions = () => scriptedModel.work.filter(name => name === 'vision').length;
+    const before = visions();
+    const imageFeatures = [second![0]!, [first![1]!, first![0]!, second![1]!]];
+    const { sequences, usage } = await model.generate({ imageFeatures, inputIds, qformerInputIds });
+    expect(sequences.map(row => row[1])).toEqual([idsOf('6')[0], idsOf('7')[0]]);
+    expect([usage.imageTokens, visions()]).toEqual([8, before]);
+    await expect(scripted().model.generate({ imageFeatures, inputIds, qformerInputIds })).rejects.toEqual(
+      failure('IMAGE_FEATURES_MISMATCH', /another loaded model/),
+    );
+    const bytes = await first![0]!.toBytes();
+    expect((await model.loadImageFeatures(bytes)).shape).toEqual([1, 1]);
   });
 
   it('is aborted and disposed of', async () => {

@@ -1,24 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
-import type { AskOptions } from '../../src/model/ask-options.js';
 import { InstructBlip } from '../../src/model/instruct-blip.js';
 import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
 import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
+import { beamCases } from './support/beam-cases.js';
 import { ParityFiles } from './support/parity.js';
 
-interface BeamCase {
-  readonly pictures: number[];
-  readonly question: string;
-  readonly options: AskOptions;
-  readonly ids: number[];
-}
-
-const { checkpoints }: { checkpoints: Record<string, BeamCase[]> } = JSON.parse(
-  gunzipSync(readFileSync('test/fixtures/parity/beams.json.gz')).toString(),
-);
-
 describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('beams of %s', (name, recipe) => {
-  const cases = checkpoints[name]!;
+  const cases = beamCases(name);
   let checkpoint: ParityFiles;
   let blip: InstructBlip;
 

@@ -31,7 +31,7 @@ interface History {
   readonly tokens: readonly number[];
 }
 
-/** One `decode`: how many rows, and what they continue; null: each its own. */
+/** One `decode`: how many rows, and what they continue; null: each its own. Parents without a row wait. */
 interface Step {
   readonly rows: number;
   readonly parents: readonly number[] | null;
@@ -96,11 +96,11 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('ses
           const tokens = Int32Array.from({ length: rows }, () => 3 + below(250));
           const logits = await session.decode(tokens, parents && Int32Array.from(parents), cancelToken());
           const continued = histories;
-          histories = Array.from(tokens, (token, i) => {
-            const parent = continued[parents ? parents[i]! : i]!;
-            return { prompt: parent.prompt, tokens: [...parent.tokens, token] };
+          histories = (parents ?? [...continued.keys()]).map((parent, i) => {
+            const { prompt, tokens: before } = continued[parent]!;
+            return { prompt, tokens: [...before, ...tokens.slice(i, i + 1)] };
           });
-          await expectRows(logits, histories);
+          await expectRows(logits, histories.slice(0, rows));
         }
       },
     );
@@ -126,6 +126,14 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('ses
     );
     await checkSteps(stepsOf(...parents));
   });
+
+  it('lets sequences wait, and goes on with them later', () =>
+    checkSteps([
+      { rows: 2, parents: [0, 0, 0] },
+      { rows: 1, parents: [2, 0, 2, 1] },
+      { rows: 3, parents: [2, 1, 2, 3, 0] },
+      { rows: 5, parents: null },
+    ]));
 
   it('runs two prompts of different lengths in one graph, and forks, crosses and drops them', async () => {
     const both = [prompt, other];

@@ -96,4 +96,5 @@ def main() -> None:
     print(OUT.stat().st_size, "bytes")
 
 
-main()
+if __name__ == "__main__":
+    main()

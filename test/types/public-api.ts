@@ -20,6 +20,9 @@ import {
   type LoadOptions,
   OPTConfig,
   OptionError,
+  PROMPTS,
+  type PredictClassOptions,
+  type PredictedAnswers,
   type ProcessOptions,
   type Side,
   T5Config,
@@ -72,7 +75,38 @@ export async function forwards(pixelValues: Tensor<Float32Array>, inputIds: Tens
   await model.forward({ pixelValues, inputIds: pixelValues });
 }
 
+export async function allowedLavis(blip: InstructBlip): Promise<void> {
+  const options: PredictClassOptions = { textInput: ['a', 'b'], nSegments: 2 };
+  const { ranks, losses, usage } = await blip.predictClass(['1.jpg', '2.jpg'], '{} {}', ['yes', 'no'], options);
+  holds<Equal<typeof ranks, number[]>>();
+  console.log(losses[0], usage.computedTokens);
+  const answers = await blip.predictAnswers('x', ['q', 'r'], { choices: [['a'], ['b']], maxLen: 5, numBeams: 3 });
+  holds<Equal<typeof answers, PredictedAnswers>>();
+  await blip.ask('x', PROMPTS.textVqa(['STOP'], 'q'), { ocrTokens: ['x'] });
+  const image = await blip.encodeImage('x');
+  await image.save('x.features');
+  await blip.ask(await blip.loadImageFeatures(await image.toBytes()), PROMPTS.caption);
+}
+
+export async function allowedPictures(
+  model: InstructBlipForConditionalGeneration,
+  pixelValues: Tensor<Float32Array>,
+  ids: Tensor<Int32Array>,
+): Promise<void> {
+  const imageFeatures = await model.encodeImages(pixelValues);
+  await model.generate({ imageFeatures, inputIds: ids, qformerInputIds: ids, numBeams: 2 });
+  await model.generate({ imageFeatures: imageFeatures.flat(), inputIds: ids, qformerInputIds: ids });
+}
+
 export async function forbidden(blip: InstructBlip): Promise<void> {
+  // @ts-expect-error lengths have LAVIS' names there
+  await blip.predictAnswers('x', 'q', { maxNewTokens: 5 });
+  // @ts-expect-error there is no lemmatizer
+  await blip.predictAnswers('x', 'q', { applyLemmatizer: true });
+  // @ts-expect-error candidates are a list
+  await blip.predictClass('x', 'q', 'yes');
+  // @ts-expect-error the prompt needs a question
+  PROMPTS.vqa();
   // @ts-expect-error unknown option
   await blip.ask('x', 'q', { maxNewToken: 5 });
   // @ts-expect-error wrong type

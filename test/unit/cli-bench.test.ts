@@ -74,6 +74,7 @@ describe('bench', () => {
     ['--max-new-tokens', '1'],
     ['--parallel', '1.5'],
     ['--model', 'a', '--vision', 'b'],
+    ['--vision', 'b'],
   ])('refuses %s %s', async (...args) => {
     expect((await run(...args)).code).toBe(2);
     expect(load).not.toHaveBeenCalled();

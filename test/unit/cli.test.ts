@@ -136,8 +136,51 @@ describe('ask', () => {
     });
     const { code, out, err } = await run('ask', 'x.png', 'q', '--beams', '65');
     expect([code, out]).toEqual([1, '']);
-    expect(err).toMatch(/^OPTION_INVALID: numBeams .*65\n$/);
+    expect(err).toMatch(/^OPTION_INVALID: --beams must be .*65\n$/);
     expect(model.disposed).toBe(true);
+  });
+
+  it('loads for as many beams as are wanted', async () => {
+    await run('ask', 'x.png', 'q', '--beams', '20');
+    expect(library.load.mock.calls[0][1]).toMatchObject({ maxBatch: 20 });
+  });
+
+  it('takes two files in place of a folder', async () => {
+    expect((await run('ask', 'x.png', 'q', '--vision', 'v', '--language-model', 'l')).code).toBe(0);
+    expect(library.load.mock.calls[0][0]).toEqual({ vision: 'v', languageModel: 'l' });
+  });
+
+  it.each<[string[], RegExp]>([
+    [['--max-new-tokens', '0'], /^OPTION_INVALID: --max-new-tokens must be an integer of at least 1, but is 0\n$/],
+    [
+      ['--max-new-tokens', '9000'],
+      /^CONTEXT_LENGTH_EXCEEDED: .* shorten the question or --max-new-tokens, .*larger --context-size\n$/,
+    ],
+    [['--max-new-tokens', '3', '--min-new-tokens', '4'], /^OPTION_INVALID: --min-new-tokens = 4 is more than/],
+    [['--temperature', '0'], /^OPTION_INVALID: --temperature must be a number above 0/],
+    [['--top-k', '1.5'], /^OPTION_INVALID: --top-k must be/],
+    [['--top-p', '2'], /^OPTION_INVALID: --top-p must be/],
+    [['--min-p', '-1'], /^OPTION_INVALID: --min-p must be/],
+    [['--repetition-penalty', '0'], /^OPTION_INVALID: --repetition-penalty must be/],
+    [['--seed', '-1'], /^OPTION_INVALID: --seed must be/],
+    [['--stop', ''], /^OPTION_INVALID: --stop must be/],
+  ])('names the flag that is wrong: %j', async (flags, message) => {
+    const { code, out, err } = await run('ask', 'x.png', 'q', ...flags);
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toMatch(message);
+  });
+
+  it.each([
+    [
+      'MODEL_FOLDER_AMBIGUOUS',
+      'm has more. Name the two files: { vision, languageModel }',
+      'm has more. Name the two files: --vision and --language-model',
+    ],
+    ['OPTION_INVALID', "gpuLayers must be x, but is 'gpuLayers'", "--gpu-layers must be x, but is 'gpuLayers'"],
+    ['DEVICE_FAILED', 'the device failed', 'the device failed'],
+  ] as const)('says what to do in its own terms: %s', async (code, message, expected) => {
+    library.load.mockRejectedValue(createError(code, message));
+    expect((await run('ask', 'x.png', 'q')).err).toBe(`${code}: ${expected}\n`);
   });
 
   it('a first Ctrl-C stops cleanly with 130', async () => {
@@ -195,6 +238,9 @@ describe('exit codes', () => {
     [['ask']],
     [['ask', 'x.png']],
     [['ask', 'x.png', 'q', '--nonsense']],
+    [['ask', 'x.png', 'q', '--vision', 'v']],
+    [['ask', 'x.png', 'q', '--language-model', 'l']],
+    [['ask', 'x.png', 'q', '--model', 'm', '--vision', 'v', '--language-model', 'l']],
     [['ask', 'x.png', 'q', '--temperature', 'hot']],
     [['ask', 'x.png', 'q', '--max-new-tokens', '']],
     [['ask', 'x.png', 'q', '--kv-cache-type', 'q2']],

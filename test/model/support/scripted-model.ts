@@ -59,6 +59,8 @@ export interface Script {
   /** Answer to a question about an image (its first pixel). */
   readonly answer?: (question: string, pixel: number) => string;
   readonly info?: Partial<NativeModelInfo>;
+  /** Which vision encoder it is. */
+  readonly vision?: number;
   /** Milliseconds of every piece of native work. */
   readonly delay?: number;
   /** Called at the start of each piece of work, with its name; may throw. */
@@ -118,6 +120,7 @@ export class ScriptedModel {
         tokenText: id => ({ bytes: model.tokenBytes(id, false), isByte: false }),
         leastTokens: text => text.length,
       },
+      visionIdentity: async () => ({ name: 'scripted', digest: new Uint8Array(32).fill(this.#script.vision ?? 1) }),
     };
   }
 
@@ -144,15 +147,17 @@ export class ScriptedModel {
     this.mostCells = Math.max(this.mostCells, this.takenCells);
     if (this.takenCells > this.info.contextSize || sequences < 1) throw new Error('more than there is');
     let answer: number[] = [];
-    let used = 0;
     let open = true;
+    /** The cells of each row; rows that were forked share some. */
+    let rows: number[][] = [];
+    let cell = 0;
     // All rows (beams) get the same logits.
-    const next = (read: number, rows = 1) => {
-      used += read;
-      if (used > cells || rows > sequences) throw new Error(`session of ${cells} cells and ${sequences} rows overrun`);
-      const logits = new Float32Array(rows * VOCABULARY);
+    const next = (outputs: number) => {
+      if (new Set(rows.flat()).size > cells || rows.length > sequences)
+        throw new Error(`session of ${cells} cells and ${sequences} rows overrun`);
+      const logits = new Float32Array(outputs * VOCABULARY);
       const id = answer.shift() ?? 1;
-      for (let row = 0; row < rows; row++) logits[row * VOCABULARY + id] = 9;
+      for (let row = 0; row < outputs; row++) logits[row * VOCABULARY + id] = 9;
       return logits;
     };
     return {
@@ -160,9 +165,15 @@ export class ScriptedModel {
         const question = String.fromCharCode(...tokens.subarray(1));
         const reply = this.#script.answer ?? ((text, pixel) => `${text}:${pixel}`);
         answer = idsOf(reply(question, softTokens[0] as number));
-        return this.#step('prefill', cancel, () => next(softTokens.length + tokens.length));
+        rows.push(Array.from({ length: softTokens.length + tokens.length }, () => cell++));
+        return this.#step('prefill', cancel, () => next(1));
       },
-      decode: (tokens, _parents, cancel) => this.#step('decode', cancel, () => next(tokens.length, tokens.length)),
+      decode: (tokens, parents, cancel) => {
+        rows = [...(parents ?? tokens.keys())].map((parent, i) =>
+          i < tokens.length ? [...(rows[parent] as number[]), cell++] : (rows[parent] as number[]),
+        );
+        return this.#step('decode', cancel, () => next(tokens.length));
+      },
       dispose: () => {
         if (!open) throw new Error('session freed twice');
         open = false;

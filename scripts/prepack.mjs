@@ -9,5 +9,8 @@ if (process.argv[2] !== '--clean') {
   await setup();
   for (const folder of ['include', join('ggml', 'include')])
     cpSync(join(engineSource, folder), join(engineHeaders, folder), { recursive: true });
+  // What a backend is made of, for native/core/gemm.
+  const backendHeader = join('ggml', 'src', 'ggml-backend-impl.h');
+  cpSync(join(engineSource, backendHeader), join(engineHeaders, backendHeader));
   cpSync(join(engineSource, 'LICENSE'), join(engineHeaders, 'LICENSE'));
 }

@@ -1,4 +1,4 @@
-/** The C++ programs of the bench: built when a source, the compiler or the engine changed. */
+/** The C++ programs of the bench: built when a source, our library, the compiler or the engine changed. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,10 +28,9 @@ export function buildTool(name, flags = []) {
   const folder = join(root, 'build', 'bench');
   const program = join(folder, name);
   const command = ['-std=c++17', '-O3', '-march=native', '-pthread', source, '-o', program, ...flags];
-  const wanted = createHash('sha256')
-    .update(JSON.stringify([ENGINE_VERSION, COMPILER, command]))
-    .update(readFileSync(source))
-    .digest('hex');
+  const hash = createHash('sha256').update(JSON.stringify([ENGINE_VERSION, COMPILER, command]));
+  for (const file of [source, ...flags.filter(flag => flag.endsWith('.a'))]) hash.update(readFileSync(file));
+  const wanted = hash.digest('hex');
   const stamp = `${program}.built`;
   if (existsSync(program) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return program;
   mkdirSync(folder, { recursive: true });

@@ -18,7 +18,7 @@ import {
   validateStageOptions,
 } from './load-options.js';
 import type { ModelLimits } from './loaded-model.js';
-import { findModelFiles, findVisionFile, type ModelSource, type VisionSource } from './model-files.js';
+import { findModelFiles, findVisionFile, type ModelFiles, type ModelSource, type VisionSource } from './model-files.js';
 import { ModelLife } from './model-life.js';
 import type { ModelParts } from './model-parts.js';
 import { type VisionIdentity, visionIdentityOf } from './vision-identity.js';
@@ -30,14 +30,7 @@ export interface LoadedParts {
 
 /** Validates, finds the files, opens the engine, loads the weights, and puts the parts together. */
 export async function loadParts(source: ModelSource, options: LoadOptions): Promise<LoadedParts> {
-  const valid = validateLoadOptions(options);
-  valid.signal?.throwIfAborted();
-  const files = await findModelFiles(source);
-  const native = nativeLoadOptions(valid, files);
-  return loadNative(native, valid, (addon, model, release) => ({
-    parts: composeParts(addon, model, files.visionPath),
-    limits: { sequences: native.maxSequences, imageCache: imageCacheOf(valid), release },
-  }));
+  return loadPair(source, options, (_, loaded) => loaded);
 }
 
 /** A whole model with its configuration, as the Hugging Face class has it. */
@@ -45,18 +38,28 @@ export async function loadWithConfig(
   source: ModelSource,
   options: LoadOptions,
 ): Promise<LoadedParts & { readonly facts: ModelFacts }> {
-  const loaded = await loadParts(source, options);
-  try {
-    const { visionPath, languageModelPath } = await findModelFiles(source);
-    const { addon } = loadAddon();
+  return loadPair(source, options, (addon, loaded, { visionPath, languageModelPath }) => {
     const vision = new GgufFacts(addon, visionPath);
     const config = modelConfigOf(vision, new GgufFacts(addon, languageModelPath), loaded.parts.model.info);
     return { ...loaded, facts: { config, textInput: vision.flag('instructblip.qformer.text_input') } };
-  } catch (error) {
-    await loaded.parts.model.dispose();
-    loaded.limits.release?.();
-    throw error;
-  }
+  });
+}
+
+/** Loads both files; `complete` adds what a class needs besides, and the model is freed when that fails. */
+async function loadPair<T>(
+  source: ModelSource,
+  options: LoadOptions,
+  complete: (addon: LoadedAddon['addon'], loaded: LoadedParts, files: ModelFiles) => T,
+): Promise<T> {
+  const valid = validateLoadOptions(options);
+  valid.signal?.throwIfAborted();
+  const files = await findModelFiles(source);
+  const native = nativeLoadOptions(valid, files);
+  return loadNative(native, valid, (addon, model, release) => {
+    const parts = composeParts(addon, model, files.visionPath);
+    const limits = { sequences: native.maxSequences, imageCache: imageCacheOf(valid), release };
+    return complete(addon, { parts, limits }, files);
+  });
 }
 
 /** What the Hugging Face class knows of its files. */

@@ -104,3 +104,6 @@ export function createError(code: ErrorCode, message: string, options?: { cause?
   const ErrorClass = CLASS_BY_CODE.get(code) as Constructor;
   return new ErrorClass(code, message, options);
 }
+
+/** The error of an option or argument that is not what it has to be. */
+export const invalidOption = (problem: string): OptionError => new OptionError('OPTION_INVALID', problem);

@@ -1,5 +1,5 @@
 import { createError } from '../errors.js';
-import type { OptionRule } from '../generation/option-rules.js';
+import { aText, boolean, type OptionRule } from '../generation/option-rules.js';
 import { checkNamed, signalRule } from '../model/ask-options.js';
 
 /** How far a conversion is. */
@@ -23,7 +23,7 @@ export interface ConversionOptions {
 }
 
 const COMMON_RULES: Readonly<Record<keyof ConversionOptions, OptionRule>> = {
-  force: { expected: 'true or false', allows: value => typeof value === 'boolean' },
+  force: boolean,
   signal: signalRule,
   onProgress: { expected: 'a function', allows: value => typeof value === 'function' },
 };
@@ -33,8 +33,7 @@ const COMMON_RULES: Readonly<Record<keyof ConversionOptions, OptionRule>> = {
  * @throws OPTION_INVALID, OPTION_UNKNOWN
  */
 export function checkConversionOptions(options: ConversionOptions, texts: readonly string[]): void {
-  const text: OptionRule = { expected: 'a text', allows: value => typeof value === 'string' };
-  checkNamed(options, { ...Object.fromEntries(texts.map(name => [name, text])), ...COMMON_RULES });
+  checkNamed(options, { ...Object.fromEntries(texts.map(name => [name, aText])), ...COMMON_RULES });
 }
 
 /** @throws OPTION_INVALID */

@@ -17,7 +17,7 @@ const isArrayOf = (value: unknown, allows: (element: unknown) => boolean): boole
 const isSequence = (value: unknown): boolean => isArrayOf(value, isId) && (value as unknown[]).length > 0;
 const isStopString = (value: unknown): boolean => typeof value === 'string' && value.length > 0;
 
-const integer = (least: number): OptionRule => ({
+export const integer = (least: number): OptionRule => ({
   expected: `an integer of at least ${least}`,
   allows: value => isInteger(value, least),
 });
@@ -27,7 +27,8 @@ const number = (expected: string, allows: (value: number) => boolean): OptionRul
 });
 /** Sequences that a session may have. */
 const MOST_BEAMS = 64;
-const boolean: OptionRule = { expected: 'true or false', allows: value => typeof value === 'boolean' };
+export const boolean: OptionRule = { expected: 'true or false', allows: value => typeof value === 'boolean' };
+export const aText: OptionRule = { expected: 'a text', allows: value => typeof value === 'string' };
 const id: OptionRule = { expected: 'a token id', allows: isId };
 const ids: OptionRule = { expected: 'an array of token ids', allows: value => isArrayOf(value, isId) };
 const idOrIds: OptionRule = {

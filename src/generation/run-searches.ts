@@ -1,4 +1,4 @@
-import { createError } from '../errors.js';
+import { createError, type InstructBlipError } from '../errors.js';
 import type { Search } from './search.js';
 
 /** Where logits come from: a session of the engine, or a script in tests. */
@@ -20,14 +20,16 @@ interface Running {
   readonly rows: readonly Float32Array[];
 }
 
+/** `remedy`: a further one, as a sentence of its own. */
+export const scoresAreNoNumbers = (remedy = ''): InstructBlipError =>
+  createError(
+    'MODEL_FILE_CORRUPT',
+    `the model's scores are not numbers: its weights are damaged, or too large for the cache or device (kvCacheType 'f32' has the range)${remedy}`,
+  );
+
 /** @throws MODEL_FILE_CORRUPT: nothing can be chosen by scores that are no numbers */
 function checkNumbers(logits: Float32Array): Float32Array {
-  if (logits.some(Number.isNaN)) {
-    throw createError(
-      'MODEL_FILE_CORRUPT',
-      "the model's scores are not numbers: its weights are damaged, or too large for the cache or device (kvCacheType 'f32' has the range). removeInvalidValues: true goes on all the same",
-    );
-  }
+  if (logits.some(Number.isNaN)) throw scoresAreNoNumbers('. removeInvalidValues: true goes on all the same');
   return logits;
 }
 

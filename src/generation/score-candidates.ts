@@ -1,7 +1,6 @@
-import { createError } from '../errors.js';
 import type { Beginning, CandidateTrie } from './candidate-tries.js';
 import { logSumExp } from './float32.js';
-import type { LogitsSource } from './run-searches.js';
+import { type LogitsSource, scoresAreNoNumbers } from './run-searches.js';
 
 /** A beginning that the model reads next. */
 interface Pending {
@@ -56,11 +55,7 @@ function follow(
   onScore: (candidate: number, score: number) => void,
 ): Pending[] {
   const total = logSumExp(logits);
-  if (!Number.isFinite(total))
-    throw createError(
-      'MODEL_FILE_CORRUPT',
-      "the model's scores are not numbers: its weights are damaged, or too large for the cache or device (kvCacheType 'f32' has the range)",
-    );
+  if (!Number.isFinite(total)) throw scoresAreNoNumbers();
   const pending: Pending[] = [];
   for (const [token, next] of node.next) {
     const nextScore = score + (logits[token] as number) - total;

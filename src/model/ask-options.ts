@@ -1,6 +1,6 @@
 import type { GeneratedToken } from '../generation/answer-writer.js';
 import type { GenerateOptions } from '../generation/generate-options.js';
-import type { OptionRule } from '../generation/option-rules.js';
+import { boolean, type OptionRule } from '../generation/option-rules.js';
 import {
   checkOption,
   checkOptionsObject,
@@ -33,7 +33,7 @@ export const signalRule: OptionRule = {
 };
 const DELIVERY_RULES: Readonly<Record<string, OptionRule>> = {
   signal: signalRule,
-  stopOnAbort: { expected: 'true or false', allows: value => typeof value === 'boolean' },
+  stopOnAbort: boolean,
   onText: aFunction,
   onToken: aFunction,
   ocrTokens: texts,

@@ -1,16 +1,9 @@
+import { logSumExp } from '../generation/float32.js';
 import type { Tensor } from '../tensor.js';
 import { rowOf } from './tensor-inputs.js';
 
 /** Labels with this value do not count. */
 export const IGNORED = -100;
-
-/** -log softmax(logits)[label] */
-function lossOf(logits: Float32Array, label: number): number {
-  const largest = logits.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-  let sum = 0;
-  for (const value of logits) sum += Math.exp(value - largest);
-  return Math.log(sum) + largest - (logits[label] as number);
-}
 
 /**
  * Mean over the labels that count: torch's `CrossEntropyLoss`.
@@ -26,7 +19,8 @@ export function crossEntropy(logits: Tensor<Float32Array>, labels: Tensor<Int32A
     for (let i = 0; i + shift < length; i++) {
       const label = wanted[i + shift] as number;
       if (label === IGNORED) continue;
-      sum += lossOf(values.subarray(i * vocabulary, (i + 1) * vocabulary), label);
+      const scores = values.subarray(i * vocabulary, (i + 1) * vocabulary);
+      sum += logSumExp(scores) - (scores[label] as number);
       count++;
     }
   }

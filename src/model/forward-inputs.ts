@@ -1,12 +1,15 @@
 /** The inputs of `InstructBlipForConditionalGeneration.forward`, checked before any work. */
+
 import type { InstructBlipConfig } from '../config/instruct-blip-config.js';
+import { invalidOption } from '../errors.js';
+import { boolean } from '../generation/option-rules.js';
 import { Tensor } from '../tensor.js';
 import { checkNamed } from './ask-options.js';
 import { IGNORED } from './cross-entropy.js';
 import type { MaskedIds } from './language-forward.js';
 import { checkQFormerIds } from './qformer-model.js';
-import { anything, flagRule, OUTPUT_RULES, type OutputOptions } from './stage-options.js';
-import { checkDims, checkIds, INTS, invalid, maskOf, rowOf, shapeOf, tensor } from './tensor-inputs.js';
+import { anything, OUTPUT_RULES, type OutputOptions } from './stage-options.js';
+import { checkDims, checkIds, INTS, maskOf, rowOf, shapeOf, tensor } from './tensor-inputs.js';
 import { checkPixels } from './vision-model.js';
 
 /** What `InstructBlipForConditionalGeneration.forward` takes; B pictures, one text each. */
@@ -36,7 +39,7 @@ export interface ForwardInputs extends OutputOptions {
 
 const RULES = {
   ...OUTPUT_RULES,
-  interpolatePosEncoding: flagRule,
+  interpolatePosEncoding: boolean,
   pixelValues: anything,
   qformerInputIds: anything,
   qformerAttentionMask: anything,
@@ -78,7 +81,8 @@ function instructionOf(
   textInput: boolean,
 ): ForwardBatch['instruction'] {
   if (!textInput) return undefined; // it has no way into the model, as in BLIP-2
-  if (qformerInputIds === undefined) throw invalid('qformerInputIds are needed: the Q-Former reads the instruction');
+  if (qformerInputIds === undefined)
+    throw invalidOption('qformerInputIds are needed: the Q-Former reads the instruction');
   const ids = checkQFormerIds(qformerInputIds, 'qformerInputIds', batch, qformerConfig) as Tensor<Int32Array>;
   const sizes = [batch, ids.dims[1] as number] as const;
   return { ids, mask: maskOf(qformerAttentionMask, 'qformerAttentionMask', sizes, 'qformerInputIds') };
@@ -94,7 +98,7 @@ function labelsOf(
   checkDims(labels, 'labels', [batch, null], `[${batch}, labels], one row for each picture`);
   const wrong = labels.data.find(id => id !== IGNORED && (id < 0 || id >= vocabSize));
   if (wrong !== undefined)
-    throw invalid(`labels has ${wrong}, which is neither -100 nor an id of the vocabulary's ${vocabSize}`);
+    throw invalidOption(`labels has ${wrong}, which is neither -100 nor an id of the vocabulary's ${vocabSize}`);
   return labels;
 }
 
@@ -102,7 +106,7 @@ function labelsOf(
 function checkLabels(labels: Tensor<Int32Array>, most: number, shift: 0 | 1): void {
   const [batch, length] = labels.dims as [number, number];
   if (length > most)
-    throw invalid(`labels must have at most ${most} in a row, as there are rows, but is ${shapeOf(labels.dims)}`);
+    throw invalidOption(`labels must have at most ${most} in a row, as there are rows, but is ${shapeOf(labels.dims)}`);
   for (let row = 0; row < batch; row++)
     if (
       rowOf(labels, row)
@@ -110,7 +114,7 @@ function checkLabels(labels: Tensor<Int32Array>, most: number, shift: 0 | 1): vo
         .some(id => id !== IGNORED)
     )
       return;
-  throw invalid(
+  throw invalidOption(
     `labels has none that counts: all are -100${shift ? ' or the first of a row, which nothing predicts' : ''}`,
   );
 }
@@ -134,14 +138,16 @@ function answerOf(
   const { decoderStartTokenId, padTokenId, vocabSize } = config.textConfig;
   const ids = given.decoderInputIds ?? (labels && shiftRight(labels, decoderStartTokenId ?? 0, padTokenId ?? 0));
   if (ids === undefined)
-    throw invalid('decoderInputIds or labels are needed: an encoder-decoder reads them with its decoder');
+    throw invalidOption('decoderInputIds or labels are needed: an encoder-decoder reads them with its decoder');
   const names = ['decoderInputIds', 'decoderAttentionMask'] as const;
   const answer = maskedIds(ids, given.decoderAttentionMask, names, batch, vocabSize);
   for (let row = 0; answer.mask && row < batch; row++)
     if (rowOf(answer.mask, row)[0] === 0)
-      throw invalid(`row ${row} of decoderAttentionMask hides the first token, which would then see nothing`);
+      throw invalidOption(`row ${row} of decoderAttentionMask hides the first token, which would then see nothing`);
   if (labels && String(labels.dims) !== String(answer.ids.dims))
-    throw invalid(`labels must be as decoderInputIds, ${shapeOf(answer.ids.dims)}, but is ${shapeOf(labels.dims)}`);
+    throw invalidOption(
+      `labels must be as decoderInputIds, ${shapeOf(answer.ids.dims)}, but is ${shapeOf(labels.dims)}`,
+    );
   return answer;
 }
 
@@ -156,7 +162,9 @@ export function readForward(inputs: ForwardInputs, config: InstructBlipConfig, t
   const labels = labelsOf(given.labels, batch, vocabSize);
   const encodes = !config.useDecoderOnlyLanguageModel;
   if (!encodes && (given.decoderInputIds !== undefined || given.decoderAttentionMask !== undefined))
-    throw invalid('decoderInputIds and decoderAttentionMask are for encoder-decoders (T5), which this model is not');
+    throw invalidOption(
+      'decoderInputIds and decoderAttentionMask are for encoder-decoders (T5), which this model is not',
+    );
   const answer = encodes ? answerOf(given, batch, config, labels) : undefined;
   const rows = answer ? answer.ids.dims[1] : config.numQueryTokens + (prompt.ids.dims[1] as number);
   if (labels) checkLabels(labels, rows as number, encodes ? 0 : 1);

@@ -1,11 +1,12 @@
 /** The tensors of `generate`, checked, as prompts without padding. */
+import { invalidOption } from '../errors.js';
 import { shown } from '../generation/validate-options.js';
 import type { NativeModelInfo } from '../native/addon.js';
 import type { Tensor } from '../tensor.js';
 import { featuresOf, type PictureFeatures } from './engine-stages.js';
 import { ImageFeatures } from './image-features.js';
 import type { Engine } from './loaded-model.js';
-import { checkFinite, checkIds, FLOATS, INTS, invalid, shapeOf, tensor } from './tensor-inputs.js';
+import { checkFinite, checkIds, FLOATS, INTS, shapeOf, tensor } from './tensor-inputs.js';
 
 /** What the processor makes of pictures and texts: B rows, one text each. The pictures are pixels, or what the vision encoder made of them. */
 export interface GenerateInputs {
@@ -71,7 +72,7 @@ function picturesOf({ pixelValues, imageFeatures }: GenerateInputs, engine: Engi
       ),
     );
   if (pixelValues !== undefined)
-    throw invalid('pixelValues and imageFeatures exclude each other: give the pictures in one of the two forms');
+    throw invalidOption('pixelValues and imageFeatures exclude each other: give the pictures in one of the two forms');
   return featureRows(imageFeatures).map(row =>
     row.map((each): PictureFeatures => {
       const data = ImageFeatures.dataOf(each, engine.owner);
@@ -84,7 +85,7 @@ function featureRows(imageFeatures: unknown): ImageFeatures[][] {
   const rows: unknown[][] = Array.isArray(imageFeatures) ? imageFeatures.map(row => [row].flat()) : [];
   if (rows.length > 0 && rows.every(row => row.length > 0 && row.every(each => each instanceof ImageFeatures)))
     return rows as ImageFeatures[][];
-  throw invalid(
+  throw invalidOption(
     `imageFeatures must be an array with image features, or with an array of them, for each row, but is ${shown(imageFeatures)}`,
   );
 }
@@ -101,7 +102,7 @@ export function pixelsOf(
   const { dims, data } = pixels;
   const [batch = 0, frames = 0] = dims.length === 5 ? dims : [dims[0], 1];
   if (batch < 1 || frames < 1 || String(dims.slice(dims.length === 5 ? 2 : 1)) !== String([3, side, side]))
-    throw invalid(
+    throw invalidOption(
       `pixelValues must be [batch, 3, ${side}, ${side}] or, with frames, [batch, frames, 3, ${side}, ${side}], of at least 1 each, but is ${shapeOf(dims)}`,
     );
   checkFinite(pixels, 'pixelValues');
@@ -120,16 +121,17 @@ function rows(
 ): Int32Array[] {
   const { dims, data } = tensor(idsTensor, name, INTS);
   if (dims.length !== 2 || dims[0] !== batch)
-    throw invalid(`${name} must be [${batch}, tokens], as there are ${batch} pictures, but is ${shapeOf(dims)}`);
+    throw invalidOption(`${name} must be [${batch}, tokens], as there are ${batch} pictures, but is ${shapeOf(dims)}`);
   checkIds(idsTensor, name, vocabularySize);
   const mask = maskTensor === undefined ? undefined : tensor(maskTensor, maskName, INTS);
   if (mask && String(mask.dims) !== String(dims))
-    throw invalid(`${maskName} must be as ${name}, ${shapeOf(dims)}, but is ${shapeOf(mask.dims)}`);
-  if (mask?.data.some(value => value !== 0 && value !== 1)) throw invalid(`${maskName} must be of 0 and 1`);
+    throw invalidOption(`${maskName} must be as ${name}, ${shapeOf(dims)}, but is ${shapeOf(mask.dims)}`);
+  if (mask?.data.some(value => value !== 0 && value !== 1)) throw invalidOption(`${maskName} must be of 0 and 1`);
   const length = dims[1] as number;
   return Array.from({ length: batch }, (_, row) => {
     const kept = data.slice(row * length, (row + 1) * length).filter((_id, i) => mask?.data[row * length + i] !== 0);
-    if (kept.length === 0) throw invalid(`row ${row} of ${name} has no token${mask ? ` that ${maskName} leaves` : ''}`);
+    if (kept.length === 0)
+      throw invalidOption(`row ${row} of ${name} has no token${mask ? ` that ${maskName} leaves` : ''}`);
     return kept;
   });
 }

@@ -4,7 +4,7 @@ import { nativeWork } from '../native/native-call.js';
 import type { Tensor } from '../tensor.js';
 import { BatchOutputs, layerNames } from './batch-outputs.js';
 import type { OutputOptions, StageEngine } from './stage-options.js';
-import { rowOf } from './tensor-inputs.js';
+import { rowOf, rowOrNone } from './tensor-inputs.js';
 
 /** HF's `CausalLMOutputWithPast` or `Seq2SeqLMOutput`, without the cache. V = vocabulary. */
 export interface LanguageModelOutputs {
@@ -78,9 +78,6 @@ function partsOf(config: TextConfig, rows: number, decoderRows: number): { state
     ],
   };
 }
-
-const NONE = new Int32Array(0);
-const rowOrNone = (given: Tensor<Int32Array> | undefined, i: number): Int32Array => (given ? rowOf(given, i) : NONE);
 
 /** softTokens [B,queries,hidden]; `answer`: what a decoder reads (T5). Rows of a batch are computed one after another. */
 export async function runLanguageModel(

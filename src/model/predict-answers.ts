@@ -1,9 +1,9 @@
 /** LAVIS' `predict_answers`: short answers to questions, all in one batch. */
-import { OptionError } from '../errors.js';
+import { invalidOption, OptionError } from '../errors.js';
 import type { FinishReason } from '../generation/answer-writer.js';
 import type { GenerateOptions } from '../generation/generate-options.js';
 import { type GenerationSettings, interpretOptions } from '../generation/generation-settings.js';
-import type { OptionRule } from '../generation/option-rules.js';
+import { aText, boolean, integer, type OptionRule } from '../generation/option-rules.js';
 import { TextStream } from '../generation/text-stream.js';
 import { shown, validateGenerateOptions } from '../generation/validate-options.js';
 import { joinChoices, joinOcrTokens } from '../prompts.js';
@@ -13,7 +13,7 @@ import { checkNamed, signalRule } from './ask-options.js';
 import type { EngineCall, PictureFeatures } from './engine-stages.js';
 import { itemOf, runBatch, usageOf } from './generate-batch.js';
 import type { Engine } from './loaded-model.js';
-import { aText, countPlaces, fillPlaces, isTexts, texts } from './prompt-places.js';
+import { countPlaces, fillPlaces, isTexts, texts } from './prompt-places.js';
 
 /** Lengths are `maxLen` and `minLen` here. */
 type LengthOption = 'maxLength' | 'minLength' | 'maxNewTokens' | 'minNewTokens';
@@ -53,10 +53,6 @@ export interface PredictedAnswers {
 
 type OwnOption = 'maxLen' | 'minLen' | 'prompt' | 'ocrTokens' | 'choices' | 'applyLemmatizer' | 'signal';
 
-const integer = (least: number): OptionRule => ({
-  expected: `an integer of at least ${least}`,
-  allows: value => Number.isSafeInteger(value) && Number(value) >= least,
-});
 const isListOfTexts = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isTexts);
 const RULES: Readonly<Record<OwnOption, OptionRule>> = {
   maxLen: integer(1),
@@ -67,7 +63,7 @@ const RULES: Readonly<Record<OwnOption, OptionRule>> = {
     expected: 'an array of texts, or one for each question',
     allows: value => isTexts(value) || isListOfTexts(value),
   },
-  applyLemmatizer: { expected: 'true or false', allows: value => typeof value === 'boolean' },
+  applyLemmatizer: boolean,
   signal: signalRule,
 };
 /** Those of the length, and what they are called here. */
@@ -78,20 +74,20 @@ const ELSEWHERE: Readonly<Record<LengthOption, string>> = {
   minNewTokens: 'minLen',
 };
 
-const invalid = (problem: string): OptionError => new OptionError('OPTION_INVALID', problem);
-
 /** Questions in their prompts. */
 function promptsOf(
   questions: readonly string[],
   { prompt = '', ocrTokens, choices }: PredictAnswersOptions,
 ): readonly string[] {
   if (ocrTokens && choices)
-    throw invalid('ocrTokens and choices exclude each other: a prompt has a {} for one of them');
+    throw invalidOption('ocrTokens and choices exclude each other: a prompt has a {} for one of them');
   if (ocrTokens || choices) {
     if (countPlaces(prompt) !== 2)
-      throw invalid(`${ocrTokens ? 'ocrTokens' : 'choices'} need a prompt with two {}, but prompt is ${shown(prompt)}`);
+      throw invalidOption(
+        `${ocrTokens ? 'ocrTokens' : 'choices'} need a prompt with two {}, but prompt is ${shown(prompt)}`,
+      );
   } else if (countPlaces(prompt) > 1) {
-    throw invalid(`prompt = ${shown(prompt)} has several {}: give ocrTokens or choices with it`);
+    throw invalidOption(`prompt = ${shown(prompt)} has several {}: give ocrTokens or choices with it`);
   }
   if (prompt === '') return questions;
   const choicesOf = choices && listsOfChoices(choices, questions.length);
@@ -107,7 +103,7 @@ function listsOfChoices(
 ): (question: number) => readonly string[] {
   if (isTexts(choices)) return () => choices;
   if (choices.length === questions) return question => choices[question] as readonly string[];
-  throw invalid(`choices has ${choices.length} lists, but there are ${questions} questions`);
+  throw invalidOption(`choices has ${choices.length} lists, but there are ${questions} questions`);
 }
 
 /** LAVIS' arguments of `generate`, in place of those that were not given. */
@@ -115,11 +111,11 @@ function settingsOf({ model }: Engine, options: PredictAnswersOptions): Generati
   const { maxLen = 10, minLen = 1 } = options;
   for (const [name, own] of Object.entries(ELSEWHERE))
     if ((options as Record<string, unknown>)[name] !== undefined)
-      throw invalid(`${name} is ${own} in predictAnswers: give that`);
-  if (minLen > maxLen) throw invalid(`minLen = ${minLen} is more than maxLen = ${maxLen}`);
+      throw invalidOption(`${name} is ${own} in predictAnswers: give that`);
+  if (minLen > maxLen) throw invalidOption(`minLen = ${minLen} is more than maxLen = ${maxLen}`);
   const isEncoderDecoder = model.info.decoderStartTokenId >= 0;
   if (!isEncoderDecoder && maxLen < 2)
-    throw invalid(`maxLen must be at least 2 for this model, because it counts the BOS, but is ${maxLen}`);
+    throw invalidOption(`maxLen must be at least 2 for this model, because it counts the BOS, but is ${maxLen}`);
   const given = validateGenerateOptions(options, Object.keys(RULES));
   if (given.stopStrings !== undefined)
     throw new OptionError('OPTION_UNSUPPORTED', 'predictAnswers has no stopStrings: use ask, or leave them out');
@@ -162,7 +158,7 @@ export async function predictAnswers(
     );
   const asked = typeof questions === 'string' ? [questions] : questions;
   if (!isTexts(asked) || asked.length === 0)
-    throw invalid(`questions must be a text or an array of at least one text, but is ${shown(questions)}`);
+    throw invalidOption(`questions must be a text or an array of at least one text, but is ${shown(questions)}`);
   const settings = settingsOf(engine, options);
   const pictures = listOf(images).map(picture => once(pictureFeatures(picture)));
   const items = promptsOf(asked, own).map(prompt =>

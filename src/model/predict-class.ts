@@ -2,7 +2,7 @@
 import { OptionError } from '../errors.js';
 import { type CandidateTrie, candidateTries } from '../generation/candidate-tries.js';
 import { interpretOptions } from '../generation/generation-settings.js';
-import type { OptionRule } from '../generation/option-rules.js';
+import { aText, integer, type OptionRule } from '../generation/option-rules.js';
 import { scoreCandidates } from '../generation/score-candidates.js';
 import { shown } from '../generation/validate-options.js';
 import type { NativeModelInfo } from '../native/addon.js';
@@ -13,7 +13,7 @@ import { checkLength, roomForCandidates } from './context-limits.js';
 import { type EngineCall, inSession, type SessionPrompt, type SessionRoom, softTokensOfAll } from './engine-stages.js';
 import { underSignals } from './linked-signal.js';
 import type { Engine } from './loaded-model.js';
-import { aText, fillPlaces, isTexts } from './prompt-places.js';
+import { fillPlaces, isTexts } from './prompt-places.js';
 
 /** Options of `predictClass`. Texts that are '' count as left out, as in LAVIS. */
 export interface PredictClassOptions {
@@ -61,10 +61,7 @@ const RULES: Readonly<Record<keyof PredictClassOptions, OptionRule>> = {
   context: aText,
   dialogHistory: aText,
   caption: aText,
-  nSegments: {
-    expected: 'an integer of at least 1',
-    allows: value => Number.isSafeInteger(value) && Number(value) >= 1,
-  },
+  nSegments: integer(1),
   signal: signalRule,
 };
 

@@ -8,7 +8,6 @@ const PLACE = '{}';
 export const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every(text => typeof text === 'string');
 
-export const aText: OptionRule = { expected: 'a text', allows: value => typeof value === 'string' };
 export const texts: OptionRule = { expected: 'an array of texts', allows: isTexts };
 
 /** How many `{}` a prompt has. */

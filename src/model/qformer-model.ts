@@ -1,5 +1,5 @@
 import type { InstructBlipQFormerConfig } from '../config/qformer-config.js';
-import { OptionError } from '../errors.js';
+import { invalidOption, OptionError } from '../errors.js';
 import { nativeWork } from '../native/native-call.js';
 import type { Tensor } from '../tensor.js';
 import { checkNamed } from './ask-options.js';
@@ -10,7 +10,7 @@ import { type LoadedStage, loadStage } from './load.js';
 import type { StageLoadOptions } from './load-options.js';
 import type { VisionSource } from './model-files.js';
 import { anything, OUTPUT_RULES, type OutputOptions, type StageEngine } from './stage-options.js';
-import { checkDims, checkFinite, checkIds, FLOATS, INTS, invalid, maskOf, rowOf, tensor } from './tensor-inputs.js';
+import { checkDims, checkFinite, checkIds, FLOATS, INTS, maskOf, rowOf, rowOrNone, tensor } from './tensor-inputs.js';
 
 /** What `InstructBlipQFormerModel.forward` takes. Q = queries, T = ids, M = rows of the picture. */
 export interface QFormerForwardInputs extends OutputOptions {
@@ -74,7 +74,7 @@ export function checkQFormerIds(
   checkIds(ids, name, config.vocabSize);
   const most = config.maxPositionEmbeddings;
   if ((ids.dims[1] as number) > most)
-    throw invalid(`${name} has ${ids.dims[1]} tokens, but the Q-Former has ${most} positions`);
+    throw invalidOption(`${name} has ${ids.dims[1]} tokens, but the Q-Former has ${most} positions`);
   return ids;
 }
 
@@ -105,7 +105,7 @@ function checkInputs(
   if (inputs.inputIds !== undefined && !textInput)
     throw new OptionError('OPTION_UNSUPPORTED', "this model's Q-Former takes no text: leave inputIds out");
   const ids = checkQFormerIds(inputs.inputIds, 'inputIds', batch, config);
-  if (inputs.queryEmbeds === null && !ids) throw invalid('inputIds are needed where queryEmbeds is null');
+  if (inputs.queryEmbeds === null && !ids) throw invalidOption('inputIds are needed where queryEmbeds is null');
   const queries = queriesOf(inputs.queryEmbeds, batch, config.hiddenSize);
   const queryCount = inputs.queryEmbeds === null ? 0 : ((queries?.dims[1] as number | undefined) ?? queryTokens);
   const own = queryCount + (ids ? (ids.dims[1] as number) : 0);
@@ -125,9 +125,7 @@ function checkInputs(
   };
 }
 
-const NO_INTS = new Int32Array(0);
 const NO_FLOATS = new Float32Array(0);
-const rowOrNone = (given: Tensor<Int32Array> | undefined, i: number) => (given ? rowOf(given, i) : NO_INTS);
 
 function queryRow({ queries, queryCount }: QFormerBatch, i: number): Float32Array | null {
   if (queryCount === 0) return NO_FLOATS;

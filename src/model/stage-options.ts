@@ -1,5 +1,5 @@
 /** What the `forward` of every class has in common. */
-import type { OptionRule } from '../generation/option-rules.js';
+import { boolean, type OptionRule } from '../generation/option-rules.js';
 import type { NativeAddon, NativeModel } from '../native/addon.js';
 import { signalRule } from './ask-options.js';
 
@@ -13,12 +13,11 @@ export interface OutputOptions {
   readonly signal?: AbortSignal;
 }
 
-export const flagRule: OptionRule = { expected: 'true or false', allows: value => typeof value === 'boolean' };
 /** Of tensors, which are checked together. */
 export const anything: OptionRule = { expected: 'a Tensor', allows: () => true };
 export const OUTPUT_RULES: Readonly<Record<keyof OutputOptions, OptionRule>> = {
-  outputHiddenStates: flagRule,
-  outputAttentions: flagRule,
+  outputHiddenStates: boolean,
+  outputAttentions: boolean,
   signal: signalRule,
 };
 

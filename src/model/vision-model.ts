@@ -1,4 +1,5 @@
 import type { InstructBlipVisionConfig } from '../config/vision-config.js';
+import { boolean } from '../generation/option-rules.js';
 import { nativeWork } from '../native/native-call.js';
 import type { Tensor } from '../tensor.js';
 import { checkNamed } from './ask-options.js';
@@ -8,7 +9,7 @@ import { underSignals } from './linked-signal.js';
 import { type LoadedStage, loadStage } from './load.js';
 import type { StageLoadOptions } from './load-options.js';
 import type { VisionSource } from './model-files.js';
-import { anything, flagRule, OUTPUT_RULES, type OutputOptions, type StageEngine } from './stage-options.js';
+import { anything, OUTPUT_RULES, type OutputOptions, type StageEngine } from './stage-options.js';
 import { checkDims, checkFinite, FLOATS, rowOf, tensor } from './tensor-inputs.js';
 
 /** What `InstructBlipVisionModel.forward` takes. */
@@ -34,7 +35,7 @@ export interface VisionOutputs {
   readonly attentions?: readonly Tensor<Float32Array>[];
 }
 
-const RULES = { ...OUTPUT_RULES, pixelValues: anything, interpolatePosEncoding: flagRule };
+const RULES = { ...OUTPUT_RULES, pixelValues: anything, interpolatePosEncoding: boolean };
 
 /** @throws OPTION_INVALID naming what is wrong */
 export function checkPixels(

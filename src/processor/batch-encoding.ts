@@ -1,5 +1,5 @@
 import type { RowSettings, Side } from '../convert/row-settings.js';
-import { OptionError } from '../errors.js';
+import { invalidOption } from '../errors.js';
 import { Tensor } from '../tensor.js';
 import type { TextOptions } from './processor-options.js';
 
@@ -27,8 +27,6 @@ export interface RowPlan {
 
 const NONE: readonly number[] = [];
 
-const invalid = (message: string): OptionError => new OptionError('OPTION_INVALID', message);
-
 const isPadding = ({ padding = false }: TextOptions): boolean => padding !== false && padding !== 'do_not_pad';
 
 /** HF cuts when `maxLength` is given and neither padding nor truncation is. */
@@ -52,13 +50,13 @@ export function planRows(rules: RowRules, options: TextOptions): RowPlan {
   const behind = addSpecialTokens ? rules.behind : NONE;
   const special = front.length + behind.length;
   if (padding && rules.padTokenId < 0)
-    throw invalid(
+    throw invalidOption(
       `padding is ${String(options.padding)}, but the ${rules.name} has no padding token: give one text at a time`,
     );
   if (cuts && maxLength < special)
-    throw invalid(`maxLength is ${maxLength}, but the ${rules.name} adds ${special} special tokens to each text`);
+    throw invalidOption(`maxLength is ${maxLength}, but the ${rules.name} adds ${special} special tokens to each text`);
   if (cuts && padding && maxLength % multiple !== 0)
-    throw invalid(
+    throw invalidOption(
       `with truncation and padding, maxLength (${maxLength} for the ${rules.name}) must be a multiple of padToMultipleOf (${multiple})`,
     );
   const padTo = !padding ? 0 : options.padding === 'max_length' ? maxLength : 'longest';
@@ -95,7 +93,7 @@ export function layOutRows(texts: readonly ArrayLike<number>[], plan: RowPlan, r
   const padded = paddedLength(rows, plan);
   const length = Math.max(longest, padded);
   if (Math.max(shortest, padded) !== length) {
-    throw invalid(
+    throw invalidOption(
       `the texts have ${shortest} to ${longest} tokens (${rules.name}), which is no tensor: padding: true fills the shorter ones up, truncation: true with maxLength cuts the longer ones`,
     );
   }

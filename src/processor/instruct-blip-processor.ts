@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createError, OptionError } from '../errors.js';
+import { createError, invalidOption } from '../errors.js';
 import { shown } from '../generation/validate-options.js';
 import type { ModelSource } from '../model/model-files.js';
 import type { Tensor } from '../tensor.js';
@@ -105,10 +105,11 @@ export class InstructBlipProcessor {
     const texts = options.text === undefined ? undefined : checkTexts(options.text);
     const imageOptions = picked(valid, Object.keys(IMAGE_RULES)) as ImageOptions;
     const [imageOption] = Object.keys(imageOptions);
-    if (!images && !texts) throw invalid('images and text are both missing: give at least one of them');
-    if (!images && imageOption !== undefined) throw invalid(`${imageOption} is given without images: leave it out`);
+    if (!images && !texts) throw invalidOption('images and text are both missing: give at least one of them');
+    if (!images && imageOption !== undefined)
+      throw invalidOption(`${imageOption} is given without images: leave it out`);
     if (images && texts && images.length !== texts.length)
-      throw invalid(
+      throw invalidOption(
         `images has ${images.length} and text ${texts.length} elements: give as many questions as pictures`,
       );
     return { imageOptions, images, encode: texts && this.#textWork(texts, valid) };
@@ -141,7 +142,8 @@ export class InstructBlipProcessor {
    *   GGUF file that transformers' files cannot say
    */
   async savePretrained(folder: string): Promise<void> {
-    if (typeof folder !== 'string' || folder === '') throw invalid(`folder must be a path, but is ${shown(folder)}`);
+    if (typeof folder !== 'string' || folder === '')
+      throw invalidOption(`folder must be a path, but is ${shown(folder)}`);
     await writing(folder, () => mkdir(folder, { recursive: true }));
     await this.#source.saveTokenizers(folder);
     const path = join(folder, 'preprocessor_config.json');
@@ -171,8 +173,6 @@ interface CheckedOptions {
   readonly images: readonly ImageInput[] | undefined;
   readonly encode: (() => TextInputs) | undefined;
 }
-
-const invalid = (message: string): OptionError => new OptionError('OPTION_INVALID', message);
 
 const picked = (object: object, names: readonly string[]): object =>
   Object.fromEntries(Object.entries(object).filter(([name]) => names.includes(name)));

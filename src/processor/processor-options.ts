@@ -1,5 +1,5 @@
 import { OptionError } from '../errors.js';
-import type { OptionRule } from '../generation/option-rules.js';
+import { boolean, type OptionRule } from '../generation/option-rules.js';
 import { checkOption, checkOptionsObject, shown, unknownOption } from '../generation/validate-options.js';
 import { signalRule } from '../model/ask-options.js';
 import type { ImageInput } from './image-input.js';
@@ -57,7 +57,6 @@ export interface ProcessOptions extends TextOptions, ImageOptions {
   readonly signal?: AbortSignal;
 }
 
-const boolean: OptionRule = { expected: 'true or false', allows: value => typeof value === 'boolean' };
 const count = (name: string): OptionRule => ({
   expected: `a whole number of ${name} from 1`,
   allows: value => Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= 0x7fffffff,

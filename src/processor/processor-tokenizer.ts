@@ -1,6 +1,7 @@
 import type { Side } from '../convert/row-settings.js';
 import { OptionError } from '../errors.js';
 import { cleanUpSpaces } from '../generation/clean-up-spaces.js';
+import { boolean } from '../generation/option-rules.js';
 import { shown } from '../generation/validate-options.js';
 import { Tensor } from '../tensor.js';
 import { type EncodedRows, layOutRows, planRows, type RowRules } from './batch-encoding.js';
@@ -20,7 +21,6 @@ export type TokenIds = number | readonly number[] | Int32Array | Tensor<Int32Arr
 /** Ids of several texts: a list, or a tensor [B,T]. */
 export type TokenIdBatch = readonly (readonly number[] | Int32Array)[] | Tensor<Int32Array>;
 
-const boolean = { expected: 'true or false', allows: (value: unknown) => typeof value === 'boolean' };
 const DECODE_RULES = { skipSpecialTokens: boolean, cleanUpTokenizationSpaces: boolean };
 /** Of int32, as they are in tensors. */
 const LARGEST_ID = 0x7fffffff;

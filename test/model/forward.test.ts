@@ -1,10 +1,8 @@
 import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
-import { ImageProcessor } from '../../src/processor/image-processor.js';
 import { Tensor } from '../../src/tensor.js';
 import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
-import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
 import { expectOutputs, ints, type ModelCase, readForward } from './support/forward.js';
-import { loadNative, ParityFiles } from './support/parity.js';
+import { ParityFiles, parityPixels } from './support/parity.js';
 
 const TOLERANCE = 1e-5;
 
@@ -19,11 +17,7 @@ describe.each(Object.entries(readForward()))('forward of %s', (name, { weightsSh
     expect(checkpoint.weightsSha256).toBe(weightsSha256);
     const files = await checkpoint.convert('F32', 'F32');
     folder = files.folder;
-    const native = await loadNative(files);
-    const images = new ImageProcessor(native.info);
-    const { signal } = new AbortController();
-    pixels = await Promise.all(PARITY_PICTURES.map(each => images.process(randomPicture(each), signal)));
-    await native.dispose();
+    pixels = await parityPixels(files);
   });
   afterAll(() => checkpoint?.dispose());
 

@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
 import type { GenerateArguments } from '../../src/model/generate-batch.js';
-import { ImageProcessor } from '../../src/processor/image-processor.js';
 import { Tensor } from '../../src/tensor.js';
 import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
-import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
-import { loadNative, ParityFiles } from './support/parity.js';
+import { ParityFiles, parityPixels } from './support/parity.js';
 
 type Ids = number[][];
 interface BatchCase {
@@ -35,11 +33,7 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))('batches of
     checkpoint = new ParityFiles(recipe);
     const files = await checkpoint.convert('F32', 'F32');
     folder = files.folder;
-    const native = await loadNative(files);
-    const images = new ImageProcessor(native.info);
-    const { signal } = new AbortController();
-    pixels = await Promise.all(PARITY_PICTURES.map(each => images.process(randomPicture(each), signal)));
-    await native.dispose();
+    pixels = await parityPixels(files);
   });
   afterAll(() => checkpoint?.dispose());
 

@@ -1,10 +1,8 @@
 import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
-import { ImageProcessor } from '../../src/processor/image-processor.js';
 import { Tensor } from '../../src/tensor.js';
 import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
-import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
 import { beamCases } from './support/beam-cases.js';
-import { loadNative, ParityFiles, readReference } from './support/parity.js';
+import { ParityFiles, parityPixels, readReference } from './support/parity.js';
 
 const ids = (row: readonly number[]) => new Tensor(Int32Array.from(row), [1, row.length]);
 
@@ -19,11 +17,7 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('vid
   beforeAll(async () => {
     checkpoint = new ParityFiles(recipe);
     const files = await checkpoint.convert('F32', 'F32');
-    const native = await loadNative(files);
-    const images = new ImageProcessor(native.info);
-    const { signal } = new AbortController();
-    pixels = await Promise.all(PARITY_PICTURES.map(each => images.process(randomPicture(each), signal)));
-    await native.dispose();
+    pixels = await parityPixels(files);
     const options = { device: 'cpu', threads: 1, kvCacheType: 'f32', contextSize: 2048 } as const;
     model = await InstructBlipForConditionalGeneration.fromPretrained(files.folder, options);
   });

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 import transformers
-from PIL import Image
 from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
+
+from stages import read_images
 
 OUT = Path(__file__).parent.parent / "fixtures" / "parity" / "beams.json.gz"
 SEED = 3
@@ -84,8 +85,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     recipe = json.loads((folder / "parity.json").read_text())
-    images = [Image.frombytes("RGB", (picture["width"], picture["height"]), (folder / "pictures" / f"{i}.rgb").read_bytes())
-              for i, picture in enumerate(recipe["pictures"])]
+    images = read_images(folder, recipe["pictures"])
     result = {"made by": f"test/reference/beams.py; transformers {transformers.__version__}, torch {torch.__version__}", "seed": SEED, "checkpoints": {}}
     for checkpoint in recipe["checkpoints"]:
         cases = run_checkpoint(folder / checkpoint["name"], checkpoint["questions"], images)

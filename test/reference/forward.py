@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy
 import torch
 import transformers
-from PIL import Image
 from torch import nn
 from transformers import InstructBlipForConditionalGeneration, InstructBlipProcessor
 
-from stages import weights_checksum
+from stages import read_images, weights_checksum
 
 OUT = Path(__file__).parent.parent / "fixtures" / "parity" / "forward.json.gz"
 CHECKPOINTS = ["old-revision", "loose-epsilons", "t5-old-revision", "t5-long-prompts", "opt-byte-pairs", "opt-post-norm"]
@@ -170,8 +169,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     plan = json.loads((folder / "parity.json").read_text())
-    images = [Image.frombytes("RGB", (picture["width"], picture["height"]), (folder / "pictures" / f"{i}.rgb").read_bytes())
-              for i, picture in enumerate(plan["pictures"])]
+    images = read_images(folder, plan["pictures"])
     recipes = {checkpoint["name"]: checkpoint for checkpoint in plan["checkpoints"]}
     content = {"made by": f"test/reference/forward.py; transformers {transformers.__version__}, torch {torch.__version__}",
                "checkpoints": {name: run_checkpoint(folder / name, recipes[name]["seed"], images, recipes[name]["questions"]) for name in CHECKPOINTS}}

@@ -146,6 +146,18 @@ export function loadNative(
   return loadAddon().addon.loadModel({ visionPath, languageModelPath, ...defaults, ...options }, cancelToken(), null);
 }
 
+/** Pixels of each of the pictures, as the model of these files wants them. */
+export async function parityPixels(files: Parameters<typeof loadNative>[0]): Promise<Float32Array[]> {
+  const native = await loadNative(files);
+  const images = new ImageProcessor(native.info);
+  const { signal } = new AbortController();
+  try {
+    return await Promise.all(PARITY_PICTURES.map(each => images.process(randomPicture(each), signal)));
+  } finally {
+    await native.dispose();
+  }
+}
+
 /** Soft tokens of a pair of the reference. */
 export async function softTokensOf(
   model: NativeModel,

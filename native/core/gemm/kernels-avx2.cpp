@@ -80,10 +80,6 @@ void transpose(__m256i (&rows)[8]) {
     for (int i = 0; i < 8; ++i) rows[i] = pairs[i];
 }
 
-const uint8_t* row_of(const WeightRows& rows, int64_t index) {
-    return rows.data + (index < rows.count ? index : rows.count - 1) * rows.stride;
-}
-
 struct F32 {
     static constexpr size_t bytes = 4;
     static __m256i read(const uint8_t* from) { return load256(from); }
@@ -125,64 +121,41 @@ void pack(const WeightRows& rows, int64_t column, int64_t columns, float* panel)
 }
 
 // Values of 16 bits [K/2,panel,2].
+constexpr int64_t columns_per_word = 2;
+
 template <class Type>
-struct Unpacker {
-    static void unpack(const WeightRows& rows, int64_t column, int64_t columns, const QuantizedPanel& panel) {
-        for (int64_t first = 0; first < panel_rows; first += lanes) {
-            for (int64_t j = 0; j < columns; j += 64) {
-                const int64_t count = columns - j < 64 ? 32 : 64;
-                unpack_values(rows, first, column + j, count, panel.values + (j / 2 * panel_rows + first) * 4);
-            }
-            for (int64_t j = 0; j < columns; j += 8 * Type::group) {
-                const int64_t offset = j / Type::group * panel_rows + first;
-                unpack_scales(rows, first, column + j, columns - j, panel.scales + offset, panel.mins + offset);
-            }
-        }
-    }
-
-    static void unpack_values(const WeightRows& rows, int64_t first, int64_t column, int64_t columns, uint8_t* to) {
-        __m256i values[lanes][2];
-        for (int64_t i = 0; i < lanes; ++i) Type::values(row_of(rows, first + i), column, columns, values[i]);
-        for (int64_t j = 0; j < columns; j += 16) {
-            __m256i block[8];
-            for (int64_t i = 0; i < lanes; ++i) {
-                const __m256i both = values[i][j / 32];
-                block[i] = _mm256_cvtepu8_epi16(j % 32 == 0 ? _mm256_castsi256_si128(both)
-                                                            : _mm256_extracti128_si256(both, 1));
-            }
-            transpose(block);
-            for (int64_t i = 0; i < 8; ++i) {
-                _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + (j / 2 + i) * panel_rows * 4), block[i]);
-            }
-        }
-    }
-
-    static void unpack_scales(const WeightRows& rows, int64_t first, int64_t column, int64_t columns, float* scales,
-                              float* mins) {
-        const int64_t groups = columns < 8 * Type::group ? columns / Type::group : 8;
-        __m256i all_scales[8];
-        __m256i all_mins[8];
+void unpack_values(const WeightRows& rows, int64_t first, int64_t column, int64_t columns, uint8_t* to) {
+    __m256i values[lanes][2];
+    for (int64_t i = 0; i < lanes; ++i) Type::values(row_of(rows, first + i), column, columns, values[i]);
+    for (int64_t j = 0; j < columns; j += 16) {
+        __m256i block[8];
         for (int64_t i = 0; i < lanes; ++i) {
-            const Eight eight = Type::eight(row_of(rows, first + i), column, groups * Type::group);
-            all_scales[i] = _mm256_castps_si256(eight.scales);
-            all_mins[i] = _mm256_castps_si256(eight.mins);
+            const __m256i both = values[i][j / 32];
+            block[i] =
+                _mm256_cvtepu8_epi16(j % 32 == 0 ? _mm256_castsi256_si128(both) : _mm256_extracti128_si256(both, 1));
         }
-        transpose(all_scales);
-        transpose(all_mins);
-        for (int64_t i = 0; i < groups; ++i) {
-            store(scales + i * panel_rows, _mm256_castsi256_ps(all_scales[i]));
-            store(mins + i * panel_rows, _mm256_castsi256_ps(all_mins[i]));
+        transpose(block);
+        for (int64_t i = 0; i < 8; ++i) {
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + (j / 2 + i) * panel_rows * 4), block[i]);
         }
     }
-};
+}
 
 template <class Type>
-struct Formats {
-    static constexpr QuantizedFormat format = {Unpacker<Type>::unpack, Type::group};
-};
-
-QuantizedFormat format(int type) {
-    return format_of<Formats>(type);
+void unpack_scales(const WeightRows& rows, int64_t first, int64_t column, int64_t groups, float* scales, float* mins) {
+    __m256i all_scales[8];
+    __m256i all_mins[8];
+    for (int64_t i = 0; i < lanes; ++i) {
+        const Eight eight = Type::eight(row_of(rows, first + i), column, groups * Type::group);
+        all_scales[i] = _mm256_castps_si256(eight.scales);
+        all_mins[i] = _mm256_castps_si256(eight.mins);
+    }
+    transpose(all_scales);
+    transpose(all_mins);
+    for (int64_t i = 0; i < groups; ++i) {
+        store(scales + i * panel_rows, _mm256_castsi256_ps(all_scales[i]));
+        store(mins + i * panel_rows, _mm256_castsi256_ps(all_mins[i]));
+    }
 }
 
 int32_t horizontal(__m256i x, __m128i (*combine)(__m128i, __m128i)) {
@@ -263,7 +236,7 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
     }
 }
 
-#include "quantized-tile.inl"
+#include "quantized-kernels.inl"
 
 }  // namespace
 

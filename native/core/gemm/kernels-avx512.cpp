@@ -85,10 +85,6 @@ void transpose(__m512i (&rows)[16]) {
     for (int i = 0; i < 16; ++i) rows[i] = pairs[i];
 }
 
-const uint8_t* row_of(const WeightRows& rows, int64_t index) {
-    return rows.data + (index < rows.count ? index : rows.count - 1) * rows.stride;
-}
-
 struct F32 {
     static constexpr size_t bytes = 4;
     static __m512i read(const uint8_t* from, __mmask16 mask) { return _mm512_maskz_loadu_epi32(mask, from); }
@@ -124,56 +120,33 @@ void pack(const WeightRows& rows, int64_t column, int64_t columns, float* panel)
 }
 
 // Values [K/4,panel,4].
-template <class Type>
-struct Unpacker {
-    static void unpack(const WeightRows& rows, int64_t column, int64_t columns, const QuantizedPanel& panel) {
-        for (int64_t first = 0; first < panel_rows; first += lanes) {
-            for (int64_t j = 0; j < columns; j += 64) {
-                const int64_t count = columns - j < 64 ? 32 : 64;
-                unpack_values(rows, first, column + j, count, panel.values + (j / 4 * panel_rows + first) * 4);
-            }
-            for (int64_t j = 0; j < columns; j += 8 * Type::group) {
-                const int64_t offset = j / Type::group * panel_rows + first;
-                unpack_scales(rows, first, column + j, columns - j, panel.scales + offset, panel.mins + offset);
-            }
-        }
-    }
-
-    static void unpack_values(const WeightRows& rows, int64_t first, int64_t column, int64_t columns, uint8_t* to) {
-        __m512i block[16];
-        for (int64_t i = 0; i < lanes; ++i) {
-            __m256i values[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-            Type::values(row_of(rows, first + i), column, columns, values);
-            block[i] = _mm512_inserti64x4(_mm512_castsi256_si512(values[0]), values[1], 1);
-        }
-        transpose(block);
-        for (int64_t i = 0; i < columns / 4; ++i) _mm512_storeu_si512(to + i * panel_rows * 4, block[i]);
-    }
-
-    static void unpack_scales(const WeightRows& rows, int64_t first, int64_t column, int64_t columns, float* scales,
-                              float* mins) {
-        const int64_t groups = columns < 8 * Type::group ? columns / Type::group : 8;
-        __m512i block[16];
-        for (int64_t i = 0; i < lanes; ++i) {
-            const Eight eight = Type::eight(row_of(rows, first + i), column, groups * Type::group);
-            block[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_castps_si256(eight.scales)),
-                                          _mm256_castps_si256(eight.mins), 1);
-        }
-        transpose(block);
-        for (int64_t i = 0; i < groups; ++i) {
-            _mm512_storeu_si512(scales + i * panel_rows, block[i]);
-            _mm512_storeu_si512(mins + i * panel_rows, block[8 + i]);
-        }
-    }
-};
+constexpr int64_t columns_per_word = 4;
 
 template <class Type>
-struct Formats {
-    static constexpr QuantizedFormat format = {Unpacker<Type>::unpack, Type::group};
-};
+void unpack_values(const WeightRows& rows, int64_t first, int64_t column, int64_t columns, uint8_t* to) {
+    __m512i block[16];
+    for (int64_t i = 0; i < lanes; ++i) {
+        __m256i values[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+        Type::values(row_of(rows, first + i), column, columns, values);
+        block[i] = _mm512_inserti64x4(_mm512_castsi256_si512(values[0]), values[1], 1);
+    }
+    transpose(block);
+    for (int64_t i = 0; i < columns / 4; ++i) _mm512_storeu_si512(to + i * panel_rows * 4, block[i]);
+}
 
-QuantizedFormat format(int type) {
-    return format_of<Formats>(type);
+template <class Type>
+void unpack_scales(const WeightRows& rows, int64_t first, int64_t column, int64_t groups, float* scales, float* mins) {
+    __m512i block[16];
+    for (int64_t i = 0; i < lanes; ++i) {
+        const Eight eight = Type::eight(row_of(rows, first + i), column, groups * Type::group);
+        block[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_castps_si256(eight.scales)),
+                                      _mm256_castps_si256(eight.mins), 1);
+    }
+    transpose(block);
+    for (int64_t i = 0; i < groups; ++i) {
+        _mm512_storeu_si512(scales + i * panel_rows, block[i]);
+        _mm512_storeu_si512(mins + i * panel_rows, block[8 + i]);
+    }
 }
 
 void quantize(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums) {
@@ -249,7 +222,7 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
     }
 }
 
-#include "quantized-tile.inl"
+#include "quantized-kernels.inl"
 
 }  // namespace
 

@@ -59,7 +59,7 @@ Vec exponential2(Vec x) {
 template <float (*value)(const uint8_t*), size_t size>
 void pack(const WeightRows& rows, int64_t column, int64_t columns, float* panel) {
     for (int64_t i = 0; i < panel_rows; ++i) {
-        const uint8_t* const row = rows.data + (i < rows.count ? i : rows.count - 1) * rows.stride;
+        const uint8_t* const row = row_of(rows, i);
         for (int64_t j = 0; j < columns; ++j) panel[j * panel_rows + i] = value(row + (column + j) * size);
     }
 }

@@ -18,7 +18,7 @@ const Kernels* const candidates[] = {
 
 }  // namespace
 
-bool runs_here(const Kernels& kernels) {
+bool runs_here([[maybe_unused]] const Kernels& kernels) {
 #ifdef INSTRUCTBLIP_GEMM_X86
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     if (&kernels == &avx2_kernels) return avx2;
@@ -28,7 +28,7 @@ bool runs_here(const Kernels& kernels) {
                __builtin_cpu_supports("avx512vnni");
     }
 #endif
-    return kernels.format != nullptr;
+    return true;
 }
 
 const Kernels* choose_kernels() {

@@ -182,28 +182,3 @@ struct Q6_K {
         }
     }
 };
-
-// `Formats<Type>::format` of the type that has this number.
-template <template <class> class Formats>
-QuantizedFormat format_of(int type) {
-    switch (type) {
-        case GGML_TYPE_Q8_0:
-            return Formats<Blocks<Q8_0>>::format;
-        case GGML_TYPE_Q4_0:
-            return Formats<Blocks<Q4_0>>::format;
-        case GGML_TYPE_Q4_1:
-            return Formats<Blocks<Q4_1>>::format;
-        case GGML_TYPE_Q5_0:
-            return Formats<Blocks<Q5_0>>::format;
-        case GGML_TYPE_Q5_1:
-            return Formats<Blocks<Q5_1>>::format;
-        case GGML_TYPE_Q4_K:
-            return Formats<Q4_K>::format;
-        case GGML_TYPE_Q5_K:
-            return Formats<Q5_K>::format;
-        case GGML_TYPE_Q6_K:
-            return Formats<Q6_K>::format;
-        default:
-            return {};
-    }
-}

@@ -4,6 +4,11 @@
 
 constexpr int64_t panel_rows = 2 * lanes;
 
+// Of a panel that lacks rows the last one stands for the rest.
+const uint8_t* row_of(const WeightRows& rows, int64_t index) {
+    return rows.data + (index < rows.count ? index : rows.count - 1) * rows.stride;
+}
+
 // sums [rows,panel] += x [rows,K] · panel [K,panel]
 template <int rows>
 void multiply_float_rows(const float* panel, int64_t columns, const float* x, int64_t stride, float* sums) {

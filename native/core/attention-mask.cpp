@@ -15,12 +15,16 @@ AttentionMask::AttentionMask(const std::vector<int32_t>& positions, int64_t keys
 }
 
 AttentionMask AttentionMask::of_keys(const std::vector<int32_t>& mask, int64_t rows) {
+    return {positions_of_keys(mask, rows), static_cast<int64_t>(mask.size())};
+}
+
+std::vector<int32_t> positions_of_keys(const std::vector<int32_t>& mask, int64_t rows) {
     std::vector<int32_t> positions;
     positions.reserve(mask.size() * static_cast<size_t>(rows));
     for (int64_t row = 0; row < rows; ++row) {
         for (const int32_t seen : mask) positions.push_back(seen - 1);
     }
-    return {positions, static_cast<int64_t>(mask.size())};
+    return positions;
 }
 
 ggml_tensor* AttentionMask::build(Graph& graph, const std::string& name) const {

@@ -27,4 +27,7 @@ class AttentionMask {
     std::vector<float> bias_;  // empty: nothing is hidden
 };
 
+// Of `rows` rows that see the same, where only hidden or not matters: [rows,keys], -1 where mask [keys] is 0, else 0.
+std::vector<int32_t> positions_of_keys(const std::vector<int32_t>& mask, int64_t rows);
+
 }  // namespace instructblip

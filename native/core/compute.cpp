@@ -151,21 +151,21 @@ void Compute::find_weight_places() {
         if (device != cpu_ && own != plain) weight_places_.push_back({device, own});
     }
     // Buffers that keep weights in an order made for this CPU's instructions (AMX, CPU_REPACK).
-    std::vector<WeightPlace> repacked;
+    std::vector<WeightPlace> rest;
     if (const auto get_extra =
             backend_function<ggml_backend_dev_get_extra_bufts_t>(cpu_, "ggml_backend_dev_get_extra_bufts")) {
         for (ggml_backend_buffer_type_t* extra = get_extra(cpu_); extra != nullptr && *extra != nullptr; ++extra) {
             const bool is_amx = std::strcmp(ggml_backend_buft_name(*extra), "AMX") == 0;
-            (is_amx ? weight_places_ : repacked).push_back({cpu_, *extra});
+            (is_amx ? weight_places_ : rest).push_back({cpu_, *extra});
         }
     }
+    rest.push_back({cpu_, plain});
     few_rows_places_ = weight_places_;
-    few_rows_places_.insert(few_rows_places_.end(), repacked.begin(), repacked.end());
-    few_rows_places_.push_back({cpu_, plain});
     // Our accelerator reads weights as the file has them, and is faster than CPU_REPACK is with many rows.
     if (ggml_backend_dev_t accelerator = accelerator_device()) weight_places_.push_back({accelerator, plain});
-    weight_places_.insert(weight_places_.end(), repacked.begin(), repacked.end());
-    weight_places_.push_back({cpu_, plain});
+    for (std::vector<WeightPlace>* places : {&weight_places_, &few_rows_places_}) {
+        places->insert(places->end(), rest.begin(), rest.end());
+    }
 }
 
 void Compute::require_memory(uint64_t bytes, const std::string& what, const std::string& remedy) const {

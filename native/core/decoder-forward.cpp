@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "attention-mask.h"
 #include "error.h"
 #include "language-model.h"
 
@@ -67,10 +68,7 @@ void forward(DecoderModel& model, const ForwardInput& input, const CancelToken& 
     rows.cells.resize(mask.size());
     std::iota(rows.cells.begin(), rows.cells.end(), static_cast<int32_t>(own_first));
     rows.own = {own_first, row_count, causal_positions(mask, rows.positions)};
-    rows.encoder = {0, encoder_count, {}};
-    for (int64_t row = 0; encodes && row < row_count; ++row) {
-        for (const int32_t seen : prompt_mask) rows.encoder.positions.push_back(seen - 1);
-    }
+    rows.encoder = {0, encoder_count, encodes ? positions_of_keys(prompt_mask, row_count) : std::vector<int32_t>()};
     rows.outputs = row_count;
     std::vector<float> logits;
     model.decode(rows, *cache, cancel, &trace, logits);

@@ -20,6 +20,10 @@ namespace instructblip {
 // The last `count` rows of x [N,D].
 ggml_tensor* last_rows(Graph& graph, ggml_tensor* x, int64_t count);
 
+// [soft tokens][tokens] → [S+T,width]: the first as they are, in rows of `width`, the others looked up in `table`.
+ggml_tensor* build_rows(Graph& graph, ggml_tensor* table, const std::vector<float>& soft_tokens,
+                        const std::vector<int32_t>& tokens, int64_t width);
+
 // The rows of one step. Shapes are in PyTorch order.
 struct DecoderRows {
     std::vector<float>

@@ -7,6 +7,7 @@
 #include "llama-batch.h"
 
 namespace instructblip {
+
 LlamaSession::LlamaSession(std::shared_ptr<LlamaContext> context, int32_t cells, int32_t sequences)
     : context_(std::move(context)),
       share_(context_->shares().take(cells, sequences)),

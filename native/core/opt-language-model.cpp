@@ -95,15 +95,7 @@ ggml_tensor* OptModel::build_embeddings(Graph& graph, const DecoderRows& rows,
                                         const std::vector<int32_t>& position_rows) const {
     ggml_context* const context = graph.context();
     const auto count = static_cast<int64_t>(position_rows.size());
-    const int64_t width = config_.word_embed_proj_dim;
-    const auto token_count = static_cast<int64_t>(rows.tokens.size());
-    ggml_tensor* x = nullptr;
-    if (count > token_count) x = graph.input("soft_tokens", {count - token_count, width}, rows.soft_tokens.data());
-    if (token_count > 0) {
-        ggml_tensor* const ids = graph.input("ids", {token_count}, rows.tokens.data());
-        ggml_tensor* const tokens = ggml_get_rows(context, model_.tokens, ids);
-        x = x == nullptr ? tokens : ggml_concat(context, x, tokens, 1);
-    }
+    ggml_tensor* x = build_rows(graph, model_.tokens, rows.soft_tokens, rows.tokens, config_.word_embed_proj_dim);
     if (model_.project_in) x = model_.project_in->build(graph, x);
     ggml_tensor* const ids = graph.input("positions", {count}, position_rows.data());
     return graph.name(ggml_add(context, x, ggml_get_rows(context, model_.positions, ids)), "embeddings");

@@ -81,8 +81,8 @@ void T5Model::encode(const Prompt& prompt, const std::vector<int32_t>& mask, KvC
         ggml_tensor* bias = build_bias(graph, model_.encoder.relative_bias, buckets, rows);
         if (ggml_tensor* const hidden = hidden_rows.build(graph, "mask"))
             bias = ggml_add(graph.context(), bias, hidden);
-        ggml_tensor* x =
-            first == 0 ? build_prompt(graph, prompt) : graph.input("hidden", {rows, config_.d_model}, hidden_.data());
+        ggml_tensor* x = first == 0 ? build_embeddings(graph, prompt.soft_tokens, prompt.tokens)
+                                    : graph.input("hidden", {rows, config_.d_model}, hidden_.data());
         for (int64_t layer = first; layer < end; ++layer) {
             x = build_encoder_block(graph, model_.encoder.blocks[static_cast<size_t>(layer)], x, bias, layer);
         }
@@ -97,23 +97,9 @@ void T5Model::encode(const Prompt& prompt, const std::vector<int32_t>& mask, KvC
 }
 
 // [soft tokens][tokens] → [N,D]
-ggml_tensor* T5Model::build_prompt(Graph& graph, const Prompt& prompt) const {
-    const auto soft_count = static_cast<int64_t>(prompt.soft_tokens.size()) / config_.d_model;
-    const auto token_count = static_cast<int64_t>(prompt.tokens.size());
-    ggml_tensor* x = nullptr;
-    if (soft_count > 0) x = graph.input("soft_tokens", {soft_count, config_.d_model}, prompt.soft_tokens.data());
-    if (token_count > 0) {
-        ggml_tensor* const ids = graph.input("ids", {token_count}, prompt.tokens.data());
-        ggml_tensor* const tokens = ggml_get_rows(graph.context(), model_.tokens, ids);
-        x = x == nullptr ? tokens : ggml_concat(graph.context(), x, tokens, 1);
-    }
-    return graph.name(x, "embeddings");
-}
-
-// tokens [R] → [R,D]
-ggml_tensor* T5Model::build_answer(Graph& graph, const std::vector<int32_t>& tokens) const {
-    ggml_tensor* const ids = graph.input("ids", {static_cast<int64_t>(tokens.size())}, tokens.data());
-    return graph.name(ggml_get_rows(graph.context(), model_.tokens, ids), "embeddings");
+ggml_tensor* T5Model::build_embeddings(Graph& graph, const std::vector<float>& soft_tokens,
+                                       const std::vector<int32_t>& tokens) const {
+    return graph.name(build_rows(graph, model_.tokens, soft_tokens, tokens, config_.d_model), "embeddings");
 }
 
 // table [buckets,heads], buckets [rows,M] → [heads,rows,M]
@@ -171,7 +157,7 @@ void T5Model::decode(const DecoderRows& rows, KvCache& cache, const CancelToken&
                                    graph.input("cells", {count}, rows.cells.data()),
                                    bias,
                                    {1, encoder.build(graph, "encoder_mask")}};
-        ggml_tensor* x = first == 0 ? build_answer(graph, rows.tokens)
+        ggml_tensor* x = first == 0 ? build_embeddings(graph, {}, rows.tokens)
                                     : graph.input("hidden", {count, config_.d_model}, hidden_.data());
         for (int64_t layer = first; layer < end; ++layer) x = build_decoder_block(graph, inputs, x, layer);
         if (end == config_.num_decoder_layers) {

@@ -72,8 +72,8 @@ class T5Model : public DecoderModel {
 
   private:
     struct DecoderInputs;
-    ggml_tensor* build_prompt(Graph& graph, const Prompt& prompt) const;
-    ggml_tensor* build_answer(Graph& graph, const std::vector<int32_t>& tokens) const;
+    ggml_tensor* build_embeddings(Graph& graph, const std::vector<float>& soft_tokens,
+                                  const std::vector<int32_t>& tokens) const;
     ggml_tensor* build_bias(Graph& graph, ggml_tensor* table, const std::vector<int32_t>& buckets, int64_t rows) const;
     ggml_tensor* split(Graph& graph, ggml_tensor* x) const;
     ggml_tensor* build_encoder_block(Graph& graph, const T5Weights::Block& block, ggml_tensor* x, ggml_tensor* bias,

@@ -123,23 +123,22 @@ void InstructBlip::throw_not_loaded(const char* name) {
     throw ModelError("OPTION_INVALID", std::string("the ") + name + " is not loaded");
 }
 
-std::vector<float> InstructBlip::encode_image(const std::vector<float>& pixels, const CancelToken& cancel,
-                                              Trace* trace) {
+std::vector<float> InstructBlip::encode_image(const std::vector<float>& pixels, const CancelToken& cancel) {
     require_size("pixels", pixels.size(), facts_.vision.pixel_count());
     const auto batch = static_cast<int64_t>(pixels.size()) / facts_.vision.pixel_count();
     std::vector<float> features(static_cast<size_t>(batch * facts_.vision.feature_count()));
-    loaded(vision_encoder_, "vision encoder").encode(pixels.data(), batch, features.data(), cancel, trace);
+    loaded(vision_encoder_, "vision encoder").encode(pixels.data(), batch, features.data(), cancel);
     return features;
 }
 
 std::vector<float> InstructBlip::query_image(const std::vector<float>& features, const std::vector<int32_t>& ids,
-                                             const CancelToken& cancel, Trace* trace) {
+                                             const CancelToken& cancel) {
     if (static_cast<int64_t>(features.size()) != facts_.vision.feature_count()) {
         throw ModelError("OPTION_INVALID", "features must be " + std::to_string(facts_.vision.feature_count()) +
                                                " values, not " + std::to_string(features.size()));
     }
     std::vector<float> soft_tokens(static_cast<size_t>(facts_.qformer.soft_token_count()));
-    loaded(qformer_, "Q-Former").run(features.data(), ids, soft_tokens.data(), cancel, trace);
+    loaded(qformer_, "Q-Former").run(features.data(), ids, soft_tokens.data(), cancel);
     return soft_tokens;
 }
 

@@ -66,11 +66,10 @@ class InstructBlip {
     // OPTION_INVALID.
 
     // pixels [B,3,S,S] → features [B,tokens,hidden]
-    std::vector<float> encode_image(const std::vector<float>& pixels, const CancelToken& cancel,
-                                    Trace* trace = nullptr);
+    std::vector<float> encode_image(const std::vector<float>& pixels, const CancelToken& cancel);
     // features [tokens,hidden], instruction ids [T] → soft tokens [queries,language hidden]
     std::vector<float> query_image(const std::vector<float>& features, const std::vector<int32_t>& ids,
-                                   const CancelToken& cancel, Trace* trace = nullptr);
+                                   const CancelToken& cancel);
 
     // HF's forward of each stage, for what `trace` wants.
     // pixels [3,height,width], of any size

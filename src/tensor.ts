@@ -45,3 +45,16 @@ export class Tensor<Data extends TensorData = TensorData> {
     return Array.from({ length }, (_, i) => this.#nested(level + 1, start + i * step, step));
   }
 }
+
+/** One behind the other; where there is only one, itself. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const [only] = parts;
+  if (parts.length === 1 && only) return only;
+  const whole = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,6 +1,7 @@
 /** The engine's work for a call: the stages between pixels and logits. Each is timed, and ends with the call's signal. */
 import type { LogitsSource } from '../generation/run-searches.js';
 import { nativeCall, nativeWork } from '../native/native-call.js';
+import { joined } from '../tensor.js';
 import type { StageClock } from './answer.js';
 import { ImageFeatures } from './image-features.js';
 import type { Engine } from './loaded-model.js';
@@ -53,16 +54,6 @@ export async function softTokensOfAll(
   const softTokens: Float32Array[] = [];
   for (const picture of pictures) softTokens.push(await softTokensOf(call, await picture(call), instruction));
   return joined(softTokens);
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    whole.set(part, end);
-    end += part.length;
-  }
-  return whole;
 }
 
 /** What one sequence of a session begins with. */

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { createError, OptionError } from '../errors.js';
-import { Tensor } from '../tensor.js';
+import { joined, Tensor } from '../tensor.js';
 import { raceAbort } from './abort.js';
 import { decodeImage } from './decode.js';
 import { detectFormat } from './image-format.js';
@@ -66,19 +66,6 @@ export class BlipImageProcessor {
     const { width, height } = first as RgbImage;
     return new Tensor(joined(pixels), [images.length, 3, height, width]);
   }
-}
-
-/** The caller's own when there is one. */
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const [only] = parts;
-  if (parts.length === 1 && only) return only;
-  const whole = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 const triple = (value: number | readonly number[]): readonly number[] =>

@@ -2,11 +2,11 @@
  * Beam search, beam sampling and group (diverse) beam search of one prompt: logits of its rows in, what the rows continue with out. Knows no engine and no
  * text. HF's `beam_search`, `beam_sample` and `group_beam_search` with `BeamSearchScorer`.
  */
-import { OptionError } from '../errors.js';
 import { bestCandidates, type Candidate, drawCandidates } from './beam-candidates.js';
 import { FinishedBeams } from './finished-beams.js';
 import { logSoftmax } from './float32.js';
 import type { GenerationSettings } from './generation-settings.js';
+import { noTokenPossible } from './logits-processor.js';
 import { type BeamProcessors, createBeamProcessors } from './processor-order.js';
 import type { Random } from './random.js';
 import type { Continuation, Hypothesis, Search, Tokens } from './search.js';
@@ -103,10 +103,7 @@ export class BeamSearch implements Search {
   /** After a step: is the group done? At the length limit, its beams are answers as they are. */
   #conclude(group: Group, next: readonly Beam[], bestSum: number): void {
     if (next.length === 0 && group.finished.kept.length === 0) {
-      throw new OptionError(
-        'OPTION_INVALID',
-        'no token is possible: suppressTokens, badWordsIds, sequenceBias or a logits processor forbid all of them',
-      );
+      throw noTokenPossible();
     }
     group.done = next.length === 0 || group.finished.isDone(bestSum, this.#scoredLength(false));
     group.beams = next;

@@ -17,6 +17,10 @@ export interface TokenText {
   readonly atStart?: Uint8Array;
 }
 
+/** Bytes of a token that an answer begins with, where nothing but the space that tokenizers put in front of a text is taken away. */
+export const startBytes = ({ bytes, atStart }: TokenText): Uint8Array =>
+  atStart ?? (bytes[0] === 0x20 ? bytes.subarray(1) : bytes);
+
 /** What Python's `str.strip()` takes for white space: JavaScript's set differs by U+001C..1F, U+0085 and U+FEFF. */
 const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const LEADING_SPACE = new RegExp(`^${SPACE}+`);

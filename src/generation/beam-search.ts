@@ -21,10 +21,14 @@ interface Beam extends Tokens {
 
 /** Beams that compete with each other. Groups only keep away from each other's tokens. */
 interface Group {
+  /** Fewer than there may be while little is possible (a grammar): they become more again. */
   beams: readonly Beam[];
   readonly finished: FinishedBeams;
   done: boolean;
 }
+
+/** Why a beam is an answer, when it is not the length limit. */
+type BeamEnd = 'stop id' | 'stop string';
 
 /** Sum of the beams that are equal to the first in the beginning. */
 const HOPELESS = -1e9;
@@ -83,7 +87,7 @@ export class BeamSearch implements Search {
   }
 
   #advanceGroup(group: Group, logprobs: readonly Float32Array[]): void {
-    const size = group.beams.length;
+    const size = this.#groupSize;
     if (group.done) {
       this.#taken.push(...group.beams.map(() => this.#settings.padTokenId));
       return;
@@ -93,8 +97,9 @@ export class BeamSearch implements Search {
     for (const [rank, candidate] of candidates.entries()) {
       if (next.length === size) break;
       const beam = grown(group.beams[candidate.beam] as Beam, candidate, logprobs);
-      if (!this.#settings.stopIds.includes(candidate.token)) next.push(beam);
-      else if (rank < size) this.#finish(group, beam, true);
+      const end = this.#endOf(beam);
+      if (!end) next.push(beam);
+      else if (rank < size) this.#finish(group, beam, end);
     }
     this.#taken.push(...next.map(({ tokens }) => tokens.at(-1) as number));
     this.#conclude(group, next, candidates[0]?.sum ?? Number.NEGATIVE_INFINITY);
@@ -102,17 +107,25 @@ export class BeamSearch implements Search {
 
   /** After a step: is the group done? At the length limit, its beams are answers as they are. */
   #conclude(group: Group, next: readonly Beam[], bestSum: number): void {
-    if (next.length === 0 && group.finished.kept.length === 0) {
-      throw noTokenPossible();
-    }
+    if (next.length === 0 && group.finished.kept.length === 0) throw noTokenPossible();
     group.done = next.length === 0 || group.finished.isDone(bestSum, this.#scoredLength(false));
     group.beams = next;
     if (group.done || this.#length < this.#settings.maxNewTokens) return;
-    for (const beam of next) this.#finish(group, beam, false);
+    for (const beam of next) this.#finish(group, beam, null);
   }
 
-  #finish(group: Group, beam: Beam, stopped: boolean): void {
-    group.finished.add(beam, this.#scoredLength(stopped), stopped);
+  #finish(group: Group, beam: Beam, end: BeamEnd | null): void {
+    group.finished.add(beam, this.#scoredLength(end === 'stop id'), end !== null);
+  }
+
+  #endOf({ tokens }: Beam): BeamEnd | null {
+    const { stopIds, stopText, maxNewTokens } = this.#settings;
+    if (stopIds.includes(tokens.at(-1) as number)) return 'stop id';
+    return stopText?.(tokens, this.#length >= maxNewTokens) ? 'stop string' : null;
+  }
+
+  get #groupSize(): number {
+    return this.#settings.numBeams / this.#settings.numBeamGroups;
   }
 
   /** transformers 4.34 counts its context: with the prefix, without the stop id. */
@@ -134,8 +147,8 @@ export class BeamSearch implements Search {
       return scores;
     });
     return doSample
-      ? drawCandidates(sums, 2 * beams.length, this.#random)
-      : bestCandidates(sums, Math.max(2, 1 + stopIds.length) * beams.length);
+      ? drawCandidates(sums, 2 * this.#groupSize, this.#random)
+      : bestCandidates(sums, Math.max(2, 1 + stopIds.length) * this.#groupSize);
   }
 }
 

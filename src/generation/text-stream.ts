@@ -48,14 +48,17 @@ export class TextStream {
   #run: number[] = [];
   #started = false;
   #stopped = false;
+  readonly #isExact: boolean;
 
   /**
    * @param stopStrings looked for in the text as the user sees it
    * @param cleanUpSpaces HF's `clean_up_tokenization_spaces`
+   * @param isExact the text of a constrained answer: neither stripped nor cleaned up, only the first space is left out (`startBytes`)
    */
-  constructor(stopStrings: readonly string[], cleanUpSpaces = false) {
+  constructor(stopStrings: readonly string[], cleanUpSpaces = false, isExact = false) {
     this.#stopStrings = stopStrings;
-    this.#cleaner = cleanUpSpaces ? new SpaceCleaner() : null;
+    this.#cleaner = cleanUpSpaces && !isExact ? new SpaceCleaner() : null;
+    this.#isExact = isExact;
   }
 
   /** Whether a stop string has been found; nothing comes after it. */
@@ -66,7 +69,7 @@ export class TextStream {
   /** Takes the next token and returns the text that became certain, often ''. */
   push(token: TokenText): string {
     if (this.#stopped || token.bytes.length === 0) return '';
-    const bytes = (this.#hasTokens ? undefined : token.atStart) ?? token.bytes;
+    const bytes = this.#hasTokens ? token.bytes : this.#startOf(token);
     this.#hasTokens = true;
     if (token.isByte) this.#run.push(...bytes);
     else {
@@ -85,6 +88,10 @@ export class TextStream {
     this.#held += this.#cleaner?.finish() ?? '';
     this.#stopIn(this.#held);
     return this.#releaseAll();
+  }
+
+  #startOf(token: TokenText): Uint8Array {
+    return this.#isExact ? startBytes(token) : (token.atStart ?? token.bytes);
   }
 
   #append(text: string): void {
@@ -134,9 +141,10 @@ export class TextStream {
 
   /** Releases the first `length` characters but white space at their end, which is text only when text follows. */
   #release(length: number): string {
-    let text = this.#held.slice(0, length).replace(TRAILING_SPACE, '');
+    let text = this.#held.slice(0, length);
+    if (!this.#isExact) text = text.replace(TRAILING_SPACE, '');
     this.#held = this.#held.slice(text.length);
-    if (!this.#started) text = text.replace(LEADING_SPACE, '');
+    if (!this.#started && !this.#isExact) text = text.replace(LEADING_SPACE, '');
     this.#started ||= text.length > 0;
     return text;
   }

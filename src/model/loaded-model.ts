@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { createError, DisposedError } from '../errors.js';
+import { Vocabulary } from '../generation/grammar/vocabulary.js';
 import { AdmissionQueue } from './admission-queue.js';
 import { ImageCache } from './image-cache.js';
 import type { ModelParts } from './model-parts.js';
@@ -8,6 +9,8 @@ import type { ModelParts } from './model-parts.js';
 export interface Engine extends ModelParts {
   readonly queue: AdmissionQueue;
   readonly images: ImageCache;
+  /** What the language model's tokens are in text. */
+  readonly vocabulary: Vocabulary;
   /** Aborts when the model is disposed. */
   readonly lifetime: AbortSignal;
   /** Whose image features these are. */
@@ -39,6 +42,7 @@ export class LoadedModel {
       ...parts,
       queue: new AdmissionQueue(parts.model.info.contextSize, sequences),
       images: new ImageCache(imageCache),
+      vocabulary: new Vocabulary(parts.model.info.vocabularySize, id => parts.tokenizer.tokenText(id)),
       lifetime: this.#lifetime.signal,
       owner: this,
     };

@@ -92,8 +92,8 @@ describe('generate', () => {
 
   it('refuses options that it does not have', async () => {
     const { model } = scripted();
-    await expect(model.generate({ ...inputsOf(1), stopStrings: 'x' } as GenerateArguments)).rejects.toEqual(
-      failure('OPTION_UNSUPPORTED', /stopStrings/),
+    await expect(model.generate({ ...inputsOf(1), penaltyAlpha: 1 } as GenerateArguments)).rejects.toEqual(
+      failure('OPTION_UNSUPPORTED', /penaltyAlpha/),
     );
     await expect(model.generate({ ...inputsOf(1), pixelvalues: 1 } as GenerateArguments)).rejects.toEqual(
       failure('OPTION_UNKNOWN', /pixelValues/),

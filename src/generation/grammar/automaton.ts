@@ -1,4 +1,4 @@
-import type { Program, Symbol } from './program.js';
+import type { GrammarSymbol, Program } from './program.js';
 import type { ByteChain } from './utf8-chains.js';
 
 /** What must still come when what is on top has been read: the symbol at `position`, what follows it, then what `below` says. null = nothing. */
@@ -30,7 +30,7 @@ const ID_SPACE = 2 ** 32;
 export class Automaton {
   readonly start: State;
   /** Symbols of all alternatives, one after the other; null = end of an alternative. */
-  readonly #symbols: (Symbol | null)[] = [];
+  readonly #symbols: (GrammarSymbol | null)[] = [];
   /** Positions of the alternatives of each rule. */
   readonly #alternatives: readonly (readonly number[])[];
   readonly #stacks = new Map<number, Stack>();
@@ -80,7 +80,7 @@ export class Automaton {
     const waiting = [...seen];
     for (let stack = waiting.pop(); stack !== undefined; stack = waiting.pop()) {
       if (stack === null) continue;
-      const symbol = this.#symbols[stack.position] as Symbol;
+      const symbol = this.#symbols[stack.position] as GrammarSymbol;
       const rest = this.#push(stack.position + 1, stack.below);
       if (symbol.rule === undefined) for (const chain of symbol.chains) threads.add(this.#thread(chain, rest));
       else {

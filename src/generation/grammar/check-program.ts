@@ -1,6 +1,6 @@
 import { OptionError } from '../../errors.js';
 import type { CodePointRange } from './expression.js';
-import type { Alternative, Program, Rule, Symbol } from './program.js';
+import type { Alternative, GrammarSymbol, Program, Rule } from './program.js';
 
 /** Which characters a vocabulary can write. */
 export interface Spelling {
@@ -11,7 +11,8 @@ export interface Spelling {
 /** Rules with an alternative of symbols that hold, where a rule holds when it is among them. */
 function rulesThatHold(program: Program, holds: (ranges: readonly CodePointRange[]) => boolean): boolean[] {
   const found = program.map(() => false);
-  const symbolHolds = (symbol: Symbol) => (symbol.rule === undefined ? holds(symbol.ranges) : found[symbol.rule]);
+  const symbolHolds = (symbol: GrammarSymbol) =>
+    symbol.rule === undefined ? holds(symbol.ranges) : found[symbol.rule];
   for (let changed = true; changed; ) {
     changed = false;
     for (const [number, { alternatives }] of program.entries()) {

@@ -11,9 +11,9 @@ const SOURCES = ['grammar', 'jsonSchema', 'choices'] as const satisfies readonly
 
 const invalid = (problem: string): OptionError => new OptionError('OPTION_INVALID', problem);
 
-function rulesOf({ grammar, jsonSchema, choices }: GenerateOptions): GrammarRules {
+function rulesOf({ grammar, jsonSchema, choices }: GenerateOptions, vocabulary: Vocabulary): GrammarRules {
   if (grammar !== undefined) return parseGbnf(grammar);
-  return jsonSchema === undefined ? choicesGrammar(choices ?? []) : jsonSchemaGrammar(jsonSchema);
+  return jsonSchema === undefined ? choicesGrammar(choices ?? [], vocabulary) : jsonSchemaGrammar(jsonSchema);
 }
 
 /**
@@ -29,10 +29,11 @@ export function constraintOf(
   if (name === undefined) return null;
   if (other !== undefined) throw invalid(`${name} and ${other} exclude each other: give one of them`);
   if ((options.stopStrings?.length ?? 0) > 0)
-    throw invalid(`stopStrings would cut the answer, so that it is no longer what ${name} asks for: leave one of them out`);
+    throw invalid(
+      `stopStrings would cut the answer, so that it is no longer what ${name} asks for: leave one of them out`,
+    );
   if (stopIds.length === 0)
     throw invalid(`${name} needs an id that ends the answer, but eosTokenId is empty: name one`);
-  const rules = rulesOf(options);
   if (vocabulary === null) throw new TypeError(`${name} needs the vocabulary of the model`);
-  return new Constraint(rules, vocabulary, stopIds);
+  return new Constraint(rulesOf(options, vocabulary), vocabulary, stopIds);
 }

@@ -22,6 +22,8 @@ export class Constraint {
   readonly #stopIds: readonly number[];
   readonly #automaton: Automaton;
   readonly #start: Prefix;
+  /** Whether an answer can end without a token that is text. */
+  readonly #endsSilently: boolean;
   readonly #masks = new Map<State, Uint8Array>();
   #startMask: Uint8Array | undefined;
 
@@ -30,6 +32,7 @@ export class Constraint {
     this.#vocabulary = vocabulary;
     this.#stopIds = stopIds;
     this.#automaton = new Automaton(checkProgram(makeProgram(rules), vocabulary));
+    this.#endsSilently = stopIds.some(id => this.#bytesOf(id, false).length === 0);
     this.#start = { state: this.#automaton.start, following: new Map() };
   }
 
@@ -47,8 +50,9 @@ export class Constraint {
   #follow(prefix: Prefix, token: number): Prefix {
     const known = prefix.following.get(token);
     if (known) return known;
+    const isText = this.#bytesOf(token, false).length > 0;
     const bytes = this.#bytesOf(token, prefix === this.#start);
-    const next = { state: this.#automaton.read(prefix.state, bytes), following: new Map() };
+    const next = { state: isText ? this.#automaton.read(prefix.state, bytes) : null, following: new Map() };
     prefix.following.set(token, next);
     return next;
   }
@@ -65,8 +69,8 @@ export class Constraint {
     this.#vocabulary.trie.walk(
       state,
       (from, byte) => this.#automaton.next(from, byte),
-      id => {
-        mask[id] = 1;
+      (id, next) => {
+        mask[id] = this.#canFinish(next) ? 1 : 0;
       },
     );
     this.#maskStopIds(mask, state, false);
@@ -79,12 +83,19 @@ export class Constraint {
     if (this.#startMask) return this.#startMask;
     const { starts, texts } = this.#vocabulary;
     const { start } = this.#automaton;
-    const mask = Uint8Array.from(texts, ({ bytes }, id) =>
-      bytes.length > 0 && this.#automaton.read(start, starts[id] as Uint8Array) ? 1 : 0,
-    );
+    const mask = Uint8Array.from(texts, ({ bytes }, id) => {
+      if (bytes.length === 0) return 0;
+      const next = this.#automaton.read(start, starts[id] as Uint8Array);
+      return next && this.#canFinish(next) ? 1 : 0;
+    });
     this.#maskStopIds(mask, start, true);
     this.#startMask = mask;
     return mask;
+  }
+
+  /** Behind the last character only a stop id without text can come. */
+  #canFinish(state: State): boolean {
+    return this.#endsSilently || state.threads.length > 0;
   }
 
   /** The text of a stop id, if it has any, is the end of the answer's. */

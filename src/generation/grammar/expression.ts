@@ -47,10 +47,8 @@ export function otherRanges(ranges: readonly CodePointRange[]): CodePointRange[]
 }
 
 /** What `ranges` and `allowed` have in common. */
-export const commonRanges = (
-  ranges: readonly CodePointRange[],
-  allowed: readonly CodePointRange[],
-): CodePointRange[] => otherRanges([...otherRanges(ranges), ...otherRanges(allowed)]);
+export const commonRanges = (ranges: readonly CodePointRange[], allowed: readonly CodePointRange[]): CodePointRange[] =>
+  otherRanges([...otherRanges(ranges), ...otherRanges(allowed)]);
 
 export const character = (...ranges: readonly CodePointRange[]): Expression => ({
   kind: 'character',
@@ -59,10 +57,10 @@ export const character = (...ranges: readonly CodePointRange[]): Expression => (
 
 /** One of the characters of `text`; `a-z` is a range. */
 export function characterOf(text: string): Expression {
-  const points = Array.from(text.matchAll(/(.)-(.)|./gsu), ([all, first = all, last = all]): CodePointRange => [
-    first.codePointAt(0) as number,
-    last.codePointAt(0) as number,
-  ]);
+  const points = Array.from(
+    text.matchAll(/(.)-(.)|./gsu),
+    ([all, first = all, last = all]): CodePointRange => [first.codePointAt(0) as number, last.codePointAt(0) as number],
+  );
   return character(...points);
 }
 

@@ -206,7 +206,8 @@ class GbnfParser {
       this.#skipSpace(nested);
     }
     if (this.#peek() !== '}') throw this.#expected("'}' or ','");
-    if (most < least) throw this.#invalid(`at least ${least} and at most ${most} repetitions exclude each other`, start);
+    if (most < least)
+      throw this.#invalid(`at least ${least} and at most ${most} repetitions exclude each other`, start);
     return [least, most];
   }
 
@@ -252,7 +253,10 @@ class GbnfParser {
   }
 
   #position(at = this.#at): string {
-    const before = this.#characters.slice(0, at).join('').split(/\r\n|\r|\n/);
+    const before = this.#characters
+      .slice(0, at)
+      .join('')
+      .split(/\r\n|\r|\n/);
     return `line ${before.length}, column ${Array.from(before.at(-1) as string).length + 1}`;
   }
 

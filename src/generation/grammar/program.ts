@@ -1,13 +1,13 @@
 import { OptionError } from '../../errors.js';
 import { type CodePointRange, type Expression, type GrammarRules, ROOT } from './expression.js';
-import { ByteChains, type ByteChain } from './utf8-chains.js';
+import { type ByteChain, ByteChains } from './utf8-chains.js';
 
 /** One symbol of an alternative: a character, or what a rule says. */
-export type Symbol =
+export type GrammarSymbol =
   | { readonly ranges: readonly CodePointRange[]; readonly chains: readonly ByteChain[]; readonly rule?: undefined }
   | { readonly rule: number };
 
-export type Alternative = readonly Symbol[];
+export type Alternative = readonly GrammarSymbol[];
 
 export interface Rule {
   /** Of the named rule that it is, or is part of. */
@@ -62,7 +62,7 @@ class ProgramMaker {
     return [this.#sequence(expression)];
   }
 
-  #sequence(expression: Expression): Symbol[] {
+  #sequence(expression: Expression): GrammarSymbol[] {
     this.#count(1);
     switch (expression.kind) {
       case 'character':
@@ -78,21 +78,21 @@ class ProgramMaker {
     }
   }
 
-  #oneSymbol(expression: Expression): Symbol {
+  #oneSymbol(expression: Expression): GrammarSymbol {
     const symbols = this.#sequence(expression);
-    return symbols.length === 1 ? (symbols[0] as Symbol) : { rule: this.#add([symbols]) };
+    return symbols.length === 1 ? (symbols[0] as GrammarSymbol) : { rule: this.#add([symbols]) };
   }
 
   /** `x{m,}` is m times x and `s ::= x s | `; of `x{m,n}` the rest is `r1 ::= x | `, `r2 ::= x r1 | ` and so on. */
-  #repeat(item: Symbol, least: number, most: number): Symbol[] {
+  #repeat(item: GrammarSymbol, least: number, most: number): GrammarSymbol[] {
     this.#count(most === Number.POSITIVE_INFINITY ? least : most);
-    const symbols = new Array<Symbol>(least).fill(item);
+    const symbols = new Array<GrammarSymbol>(least).fill(item);
     if (most === Number.POSITIVE_INFINITY) {
       const self = this.#add([], true);
       (this.#rules[self] as Rule).alternatives = [[item, { rule: self }], []];
       return [...symbols, { rule: self }];
     }
-    let rest: Symbol[] = [];
+    let rest: GrammarSymbol[] = [];
     for (let count = least; count < most; count++) rest = [{ rule: this.#add([[item, ...rest], []]) }];
     return [...symbols, ...rest];
   }

@@ -32,8 +32,12 @@ export class TokenTrie {
     this.#firstToken = Int32Array.from([...nodes.map(node => node.firstToken), this.#ids.length]);
   }
 
-  /** Calls `found` with every token all of whose bytes `next` leads through, from `start` on. */
-  walk<State>(start: State, next: (state: State, byte: number) => State | null, found: (id: number) => void): void {
+  /** Calls `found` with every token all of whose bytes `next` leads through, from `start` on, and with the state behind it. */
+  walk<State>(
+    start: State,
+    next: (state: State, byte: number) => State | null,
+    found: (id: number, state: State) => void,
+  ): void {
     const states: State[] = [start];
     for (let node = 0; node < this.#byte.length; ) {
       const depth = this.#depth[node] as number;
@@ -44,7 +48,8 @@ export class TokenTrie {
       }
       states[depth + 1] = state;
       const last = this.#firstToken[node + 1] as number;
-      for (let token = this.#firstToken[node] as number; token < last; token++) found(this.#ids[token] as number);
+      for (let token = this.#firstToken[node] as number; token < last; token++)
+        found(this.#ids[token] as number, state);
       node++;
     }
   }

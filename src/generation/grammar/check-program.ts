@@ -34,7 +34,7 @@ export function checkProgram(program: Program, spelling: Spelling): Program {
   if (!rulesThatHold(program, () => true)[0]) {
     throw new OptionError(
       'OPTION_INVALID',
-      'no answer is possible: whatever the root of the grammar begins with never ends',
+      'no answer is possible: no text is what the grammar says, because its rules never end or exclude each other',
     );
   }
   const possible = rulesThatHold(program, ranges => spelling.canSpell(ranges));

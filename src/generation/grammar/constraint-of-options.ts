@@ -4,7 +4,7 @@ import { choicesGrammar } from './choices.js';
 import { Constraint } from './constraint.js';
 import type { GrammarRules } from './expression.js';
 import { parseGbnf } from './gbnf-parser.js';
-import { jsonSchemaGrammar } from './json-schema.js';
+import { jsonSchemaGrammar } from './json/json-schema.js';
 import type { Vocabulary } from './vocabulary.js';
 
 const SOURCES = ['grammar', 'jsonSchema', 'choices'] as const satisfies readonly (keyof GenerateOptions)[];

@@ -26,18 +26,36 @@ export class Matcher {
   /** A shortest way to go on until the text may end. */
   completion(text: string): string | null {
     const start = this.stateOf(text);
-    if (start === null) return null;
+    return start && this.completed(start, []);
+  }
+
+  /** `bytes`, which lead to `start`, and a short way to go on until the text may end: what leaves least open first. */
+  completed(start: State, bytes: readonly number[]): string {
     const seen = new Set([start]);
-    const waiting: { state: State; bytes: number[] }[] = [{ state: start, bytes: [] }];
-    for (const { state, bytes } of waiting) {
-      if (state.mayEnd) return Buffer.from(bytes).toString();
+    const waiting: { state: State; bytes: readonly number[] }[][] = [[{ state: start, bytes }]];
+    for (;;) {
+      const nearest = waiting.find(each => each?.length > 0)?.shift();
+      if (!nearest) throw new Error('a state that leads nowhere');
+      if (nearest.state.mayEnd) return Buffer.from(nearest.bytes).toString();
       for (let byte = 0; byte < 256; byte++) {
-        const next = this.automaton.next(state, byte);
+        const next = this.automaton.next(nearest.state, byte);
         if (next === null || seen.has(next)) continue;
         seen.add(next);
-        waiting.push({ state: next, bytes: [...bytes, byte] });
+        const far = depthOf(next);
+        waiting[far] ??= [];
+        waiting[far].push({ state: next, bytes: [...nearest.bytes, byte] });
       }
     }
-    return null;
   }
+}
+
+/** How much must still come at least: rules that are open. */
+function depthOf({ mayEnd, threads }: State): number {
+  if (mayEnd) return 0;
+  const depths = threads.map(({ stack }) => {
+    let depth = 1;
+    for (let at = stack; at; at = at.below) depth++;
+    return depth;
+  });
+  return Math.min(...depths);
 }

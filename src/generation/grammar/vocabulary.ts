@@ -39,16 +39,24 @@ export class Vocabulary implements Spelling {
   }
 
   canSpell(ranges: readonly CodePointRange[]): boolean {
-    return ranges.some(([first, last]) => {
-      for (let point = first; point <= last; point++) if (this.#canSpellOne(point)) return true;
-      return false;
-    });
+    return ranges.some(range => this.#hasCharacter(range) || this.#hasBytes(range));
   }
 
-  #canSpellOne(point: number): boolean {
-    if (point >= 0xd800 && point <= 0xdfff) return false;
-    if (this.#knownCharacters().has(point)) return true;
-    return encoder.encode(String.fromCodePoint(point)).every(byte => this.#singleBytes().has(byte));
+  #hasCharacter([first, last]: CodePointRange): boolean {
+    if (first === last) return this.#knownCharacters().has(first);
+    for (const point of this.#knownCharacters()) if (first <= point && point <= last) return true;
+    return false;
+  }
+
+  #hasBytes([first, last]: CodePointRange): boolean {
+    const bytes = this.#singleBytes();
+    // Without parts of characters, only those of one byte.
+    const end = bytes.has(0x80) ? last : Math.min(last, 0x7f);
+    for (let point = first; point <= end; point++) {
+      const isSurrogate = point >= 0xd800 && point <= 0xdfff;
+      if (!isSurrogate && encoder.encode(String.fromCodePoint(point)).every(byte => bytes.has(byte))) return true;
+    }
+    return false;
   }
 
   /** Those of tokens that are whole characters. */

@@ -1,4 +1,4 @@
-import { choice, type Expression, repeat } from '../expression.js';
+import { choice, type Expression, MOST_REPETITIONS, repeat } from '../expression.js';
 import { FORMATS } from './json-formats.js';
 import { type Bound, decimals, integers } from './json-numbers.js';
 import { PatternError, patternGrammar } from './json-pattern.js';
@@ -14,11 +14,13 @@ import {
   valuesOf,
 } from './schema-nodes.js';
 
-/** The largest of `keyword`'s values, or the smallest; null = there is none. */
+/** The largest of `keyword`'s values, or the smallest; null = there is none, or one that no answer reaches. */
 export function countOf(nodes: Conjunction, keyword: string, select: 'largest' | 'smallest'): number | null {
   const counts = valuesOf(nodes, keyword, 'a whole number of at least 0', isCount).map(({ value }) => value);
   if (counts.length === 0) return null;
-  return select === 'largest' ? Math.max(...counts) : Math.min(...counts);
+  if (select === 'largest') return Math.max(...counts);
+  const smallest = Math.min(...counts);
+  return smallest > MOST_REPETITIONS ? null : smallest;
 }
 
 /** @throws OPTION_INVALID */

@@ -155,6 +155,7 @@ describe('what the grammar of a schema allows', () => {
     ['types', { type: ['string', 'null'] }, ['', 'é😀"\\\n', null], [1, [], {}]],
     ['a bare keyword means its type', { minLength: 2 }, ['ab'], ['a', 1]],
     ['lengths count characters', { type: 'string', minLength: 2, maxLength: 2 }, ['😀é', '"\n'], ['a', 'abc']],
+    ['limits that no answer reaches', { type: 'string', maxLength: 2 ** 31 - 1 }, ['a'.repeat(500)], [1]],
     [
       'properties in order',
       { properties: { a: {}, b: {} }, required: ['b'] },

@@ -237,6 +237,54 @@ describe('tokens', () => {
   });
 });
 
+describe('beams under a grammar', () => {
+  const LETTERS = [...'abcdefgh'];
+  const eos = LETTERS.length;
+  const letters: Language = {
+    vocabulary: new Vocabulary(eos + 1, id => ({ bytes: Buffer.from(LETTERS[id] ?? ''), isByte: false })),
+    tokenText: id => ({ bytes: Buffer.from(LETTERS[id] ?? ''), isByte: false }),
+    size: eos + 1,
+    eos,
+    start: -1,
+    cleanUp: false,
+    decode: ids => ids.map(id => LETTERS[id]).join(''),
+    encode: text => [...text].map(letter => LETTERS.indexOf(letter)),
+  };
+  // Ways that are the only one at first, and become many.
+  const grammar = 'root ::= "a" ("b" | "c" [d-g]{1,2}) | "h" "b"{0,2}';
+  const ANSWERS = ['ab', 'h', 'hb', 'hbb'];
+  for (const first of 'defg') ANSWERS.push(`ac${first}`, ...[...'defg'].map(second => `ac${first}${second}`));
+
+  /** Scores that hang on the whole text so far. */
+  const logitsOf = (seed: number, text: string): Float32Array => {
+    const random = randomNumbers([...text].reduce((hash, letter) => hash * 31 + letter.charCodeAt(0), seed));
+    return Float32Array.from({ length: letters.size }, () => 3 * random());
+  };
+  const logprobOf = (scores: Float32Array, id: number): number =>
+    (scores[id] as number) - Math.log(scores.reduce((sum, score) => sum + Math.exp(score), 0));
+  const scoreOf = (seed: number, answer: string): number =>
+    [...letters.encode(answer), eos].reduce(
+      (sum, id, length) => sum + logprobOf(logitsOf(seed, answer.slice(0, length)), id),
+      0,
+    );
+
+  it('find the best of all answers, though beams are few for a while', async () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      let texts = [''];
+      const source: LogitsSource = {
+        prefill: async () => logitsOf(seed, ''),
+        decode: async (tokens, parents) => {
+          texts = Array.from(tokens, (token, i) => `${texts[parents[i] as number]}${LETTERS[token]}`);
+          return joined(texts.map(text => logitsOf(seed, text)));
+        },
+      };
+      const best = [...ANSWERS].sort((a, b) => scoreOf(seed, b) - scoreOf(seed, a))[0];
+      const { text } = await answerOf(letters, source, { grammar, numBeams: 24, lengthPenalty: 0 });
+      expect([seed, text]).toEqual([seed, best]);
+    }
+  });
+});
+
 const failure = (code: string, message: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
 

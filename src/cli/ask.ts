@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type Answer, type AskOptions, InstructBlip, type LoadOptions, type ModelSource } from '../index.js';
+import { jsonFileOption, textFileOption } from './file-option.js';
 import { interruptible } from './interrupt.js';
 import { type ModelFlags, modelOf, modelOptions } from './model-option.js';
 import { numberOption } from './number-option.js';
@@ -7,9 +8,10 @@ import { onReaderGone, print } from './output.js';
 import { Progress } from './progress.js';
 
 /** As commander gives them: names of flags in camelCase. */
-interface Flags extends ModelFlags, LoadOptions, Omit<AskOptions, 'stopStrings'> {
+interface Flags extends ModelFlags, LoadOptions, Omit<AskOptions, 'stopStrings' | 'choices'> {
   readonly beams?: number;
   readonly stop?: string[];
+  readonly choice?: string[];
   readonly json?: boolean;
   readonly timings?: boolean;
 }
@@ -26,6 +28,8 @@ const ASK_FLAGS = [
   'minP',
   'repetitionPenalty',
   'seed',
+  'grammar',
+  'jsonSchema',
   'compat',
 ] as const;
 
@@ -41,6 +45,7 @@ function askOptions(flags: Flags): AskOptions {
     ...pick(flags, ASK_FLAGS),
     ...(flags.beams === undefined ? {} : { numBeams: flags.beams }),
     ...(flags.stop === undefined ? {} : { stopStrings: flags.stop }),
+    ...(flags.choice === undefined ? {} : { choices: flags.choice }),
   };
 }
 
@@ -124,6 +129,9 @@ export function register(program: Command): void {
     .addOption(numberOption('--repetition-penalty <p>', 'above 1: repeat less'))
     .addOption(numberOption('--seed <n>', 'seed of sampling (default: a random one)'))
     .option('--stop <text>', 'text that ends the answer; may be given several times', collect)
+    .option('--choice <text>', 'a possible answer; given several times, the answer is one of them', collect)
+    .addOption(textFileOption('--grammar <file>', 'file with a GBNF grammar that the answer follows'))
+    .addOption(jsonFileOption('--json-schema <file>', 'file with a JSON schema of the answer, which is JSON then'))
     .addOption(new Option('--compat <preset>', 'behave as this version of transformers').choices(['hf-4.34']))
     .option('--device <name>', "'auto', 'cpu', 'cuda', 'metal', 'vulkan' or a device name (default: auto)")
     .addOption(numberOption('--gpu-layers <n>', 'layers of the language model on the GPU (default: all)'))

@@ -40,8 +40,8 @@ export class AnswerWriter {
   readonly #hooks: GenerateHooks;
   readonly #state: GenerationState;
 
-  constructor({ stopStrings }: GenerationSettings, hooks: GenerateHooks, state: GenerationState) {
-    this.#stream = new TextStream(stopStrings, hooks.cleanUpSpaces);
+  constructor({ stopStrings, constraint }: GenerationSettings, hooks: GenerateHooks, state: GenerationState) {
+    this.#stream = new TextStream(stopStrings, hooks.cleanUpSpaces, constraint !== null);
     this.#hooks = hooks;
     this.#state = state;
   }

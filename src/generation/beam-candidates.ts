@@ -33,6 +33,7 @@ function insert(best: Candidate[], candidate: Candidate, count: number): void {
 /** `count` pairs drawn without replacement with probability softmax(all sums), best first. */
 export function drawCandidates(sums: readonly Float32Array[], count: number, random: Random): Candidate[] {
   const largest = Math.max(...sums.map(maximum));
+  if (largest === Number.NEGATIVE_INFINITY) return [];
   const weights = sums.map(row => Float64Array.from(row, sum => (Number.isNaN(sum) ? 0 : Math.exp(sum - largest))));
   const totals = weights.map(totalOf);
   const drawn: Candidate[] = [];

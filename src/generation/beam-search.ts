@@ -2,11 +2,11 @@
  * Beam search, beam sampling and group (diverse) beam search of one prompt: logits of its rows in, what the rows continue with out. Knows no engine and no
  * text. HF's `beam_search`, `beam_sample` and `group_beam_search` with `BeamSearchScorer`.
  */
-import { OptionError } from '../errors.js';
 import { bestCandidates, type Candidate, drawCandidates } from './beam-candidates.js';
 import { FinishedBeams } from './finished-beams.js';
 import { logSoftmax } from './float32.js';
 import type { GenerationSettings } from './generation-settings.js';
+import { noTokenPossible } from './logits-processor.js';
 import { type BeamProcessors, createBeamProcessors } from './processor-order.js';
 import type { Random } from './random.js';
 import type { Continuation, Hypothesis, Search, Tokens } from './search.js';
@@ -21,10 +21,14 @@ interface Beam extends Tokens {
 
 /** Beams that compete with each other. Groups only keep away from each other's tokens. */
 interface Group {
+  /** Fewer than there may be while little is possible (a grammar): they become more again. */
   beams: readonly Beam[];
   readonly finished: FinishedBeams;
   done: boolean;
 }
+
+/** Why a beam is an answer, when it is not the length limit. */
+type BeamEnd = 'stop id' | 'stop string';
 
 /** Sum of the beams that are equal to the first in the beginning. */
 const HOPELESS = -1e9;
@@ -83,7 +87,7 @@ export class BeamSearch implements Search {
   }
 
   #advanceGroup(group: Group, logprobs: readonly Float32Array[]): void {
-    const size = group.beams.length;
+    const size = this.#groupSize;
     if (group.done) {
       this.#taken.push(...group.beams.map(() => this.#settings.padTokenId));
       return;
@@ -93,8 +97,9 @@ export class BeamSearch implements Search {
     for (const [rank, candidate] of candidates.entries()) {
       if (next.length === size) break;
       const beam = grown(group.beams[candidate.beam] as Beam, candidate, logprobs);
-      if (!this.#settings.stopIds.includes(candidate.token)) next.push(beam);
-      else if (rank < size) this.#finish(group, beam, true);
+      const end = this.#endOf(beam);
+      if (!end) next.push(beam);
+      else if (rank < size) this.#finish(group, beam, end);
     }
     this.#taken.push(...next.map(({ tokens }) => tokens.at(-1) as number));
     this.#conclude(group, next, candidates[0]?.sum ?? Number.NEGATIVE_INFINITY);
@@ -102,20 +107,25 @@ export class BeamSearch implements Search {
 
   /** After a step: is the group done? At the length limit, its beams are answers as they are. */
   #conclude(group: Group, next: readonly Beam[], bestSum: number): void {
-    if (next.length === 0 && group.finished.kept.length === 0) {
-      throw new OptionError(
-        'OPTION_INVALID',
-        'no token is possible: suppressTokens, badWordsIds, sequenceBias or a logits processor forbid all of them',
-      );
-    }
+    if (next.length === 0 && group.finished.kept.length === 0) throw noTokenPossible();
     group.done = next.length === 0 || group.finished.isDone(bestSum, this.#scoredLength(false));
     group.beams = next;
     if (group.done || this.#length < this.#settings.maxNewTokens) return;
-    for (const beam of next) this.#finish(group, beam, false);
+    for (const beam of next) this.#finish(group, beam, null);
   }
 
-  #finish(group: Group, beam: Beam, stopped: boolean): void {
-    group.finished.add(beam, this.#scoredLength(stopped), stopped);
+  #finish(group: Group, beam: Beam, end: BeamEnd | null): void {
+    group.finished.add(beam, this.#scoredLength(end === 'stop id'), end !== null);
+  }
+
+  #endOf({ tokens }: Beam): BeamEnd | null {
+    const { stopIds, stopText, maxNewTokens } = this.#settings;
+    if (stopIds.includes(tokens.at(-1) as number)) return 'stop id';
+    return stopText?.(tokens, this.#length >= maxNewTokens) ? 'stop string' : null;
+  }
+
+  get #groupSize(): number {
+    return this.#settings.numBeams / this.#settings.numBeamGroups;
   }
 
   /** transformers 4.34 counts its context: with the prefix, without the stop id. */
@@ -137,8 +147,8 @@ export class BeamSearch implements Search {
       return scores;
     });
     return doSample
-      ? drawCandidates(sums, 2 * beams.length, this.#random)
-      : bestCandidates(sums, Math.max(2, 1 + stopIds.length) * beams.length);
+      ? drawCandidates(sums, 2 * this.#groupSize, this.#random)
+      : bestCandidates(sums, Math.max(2, 1 + stopIds.length) * this.#groupSize);
   }
 }
 

@@ -73,8 +73,17 @@ export interface GenerateOptions {
   bosTokenId?: number;
   /** Encoder-decoders (T5): token that the decoder starts with. Default: the checkpoint's. */
   decoderStartTokenId?: number;
-  /** Texts that end the answer; found across token boundaries. The answer's text ends before the stop string, its `tokens` include it. Beams: of the best one. */
+  /** Texts that end the answer, or a beam; found across token boundaries. The answer's text ends before the stop string, its `tokens` include it. */
   stopStrings?: string | readonly string[];
+  /**
+   * GBNF, llama.cpp's notation for grammars: the answer's text is what its rule `root` says, when `finishReason` is 'stop'. Then the text is neither stripped nor
+   * cleaned up. Excludes `jsonSchema`, `choices` and `stopStrings`, as each of them does. See docs/constrained-output.md.
+   */
+  grammar?: string;
+  /** JSON schema of the answer, which is JSON when `finishReason` is 'stop'. What is not supported of it throws. See docs/constrained-output.md. */
+  jsonSchema?: Readonly<Record<string, unknown>>;
+  /** The answer is one of these texts, when `finishReason` is 'stop'. */
+  choices?: readonly string[];
   /** Run after the built-in processors, before the sampling filters. */
   logitsProcessors?: readonly UserLogitsProcessor[];
   /**

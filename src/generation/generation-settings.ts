@@ -3,7 +3,11 @@ import { OptionError } from '../errors.js';
 import { COMPAT_PRESETS, type CompatPreset } from './compat.js';
 import type { EarlyStopping } from './finished-beams.js';
 import type { GenerateOptions, UserLogitsProcessor } from './generate-options.js';
+import type { Constraint } from './grammar/constraint.js';
+import { constraintOf } from './grammar/constraint-of-options.js';
+import type { Vocabulary } from './grammar/vocabulary.js';
 import type { SequenceBias } from './sequence-bias.js';
+import { type StopText, stopTextOf } from './stop-text.js';
 import { shown } from './validate-options.js';
 
 export const DEFAULT_MAX_NEW_TOKENS = 256;
@@ -21,6 +25,8 @@ export interface ModelFacts {
   readonly eosTokenIds: readonly number[];
   /** The vocabulary's `</s>`, -1 = none. */
   readonly vocabularyEosTokenId: number;
+  /** Decoded text is cleaned up; missing = false. */
+  readonly cleanUpTokenizationSpaces?: boolean;
 }
 
 /** Everything interpreted: no field is optional, "off" is a value. */
@@ -36,6 +42,10 @@ export interface GenerationSettings {
   readonly minLength: number;
   readonly stopIds: readonly number[];
   readonly stopStrings: readonly string[];
+  /** Finds them; null = there are none. */
+  readonly stopText: StopText | null;
+  /** What the answer has to be; null = anything. */
+  readonly constraint: Constraint | null;
   readonly doSample: boolean;
   readonly seed: number;
   readonly temperature: number;
@@ -82,20 +92,29 @@ const randomSeed = (): number => Math.floor(Math.random() * 2 ** 53);
 
 /**
  * Interprets options that `validateGenerateOptions` let through.
- * @throws OPTION_INVALID for combinations that cannot be met and ids outside the vocabulary
+ * @param vocabulary what the model's tokens are in text; null where no option needs it
+ * @throws OPTION_INVALID for combinations that cannot be met, ids outside the vocabulary and grammars that are wrong; OPTION_UNSUPPORTED
  */
-export function interpretOptions(options: GenerateOptions, model: ModelFacts): GenerationSettings {
+export function interpretOptions(
+  options: GenerateOptions,
+  model: ModelFacts,
+  vocabulary: Vocabulary | null = null,
+): GenerationSettings {
   checkIds(options, model.vocabularySize);
   const preset = COMPAT_PRESETS[options.compat ?? 'ask'];
   const answerStart = answerStartOf(options, model);
   const contextPrefix =
     answerStart.length > 0 ? encoderDecoderPrefix(preset, options, answerStart) : prefixOf(preset, options, model);
+  const stopIds = stopIdsOf(preset, options, model);
+  const stopStrings = asList(options.stopStrings);
   const settings: GenerationSettings = {
     answerStart,
     contextPrefix,
     ...lengthsOf(options, contextPrefix.length),
-    stopIds: stopIdsOf(preset, options, model),
-    stopStrings: asList(options.stopStrings),
+    stopIds,
+    stopStrings,
+    stopText: stopTextOf(stopStrings, id => vocabulary?.texts[id], model.cleanUpTokenizationSpaces ?? false),
+    constraint: constraintOf(options, stopIds, vocabulary),
     ...samplingOf(options, preset),
     ...beamsOf(options, preset, model),
     repetitionPenalty: options.repetitionPenalty ?? 1,

@@ -1,6 +1,6 @@
 import { logSumExp } from './float32.js';
 import type { GenerationSettings } from './generation-settings.js';
-import type { LogitsProcessor } from './logits-processor.js';
+import { type LogitsProcessor, noTokenPossible } from './logits-processor.js';
 import { createProcessor } from './processor-order.js';
 import type { Random } from './random.js';
 import type { Continuation, Hypothesis, Search, Tokens } from './search.js';
@@ -58,13 +58,16 @@ export class IndependentSearch implements Search {
   }
 
   #choose(row: Row, scores: Float32Array): void {
-    const { contextPrefix, stopIds, maxNewTokens } = this.#settings;
+    const { contextPrefix, constraint, stopIds, stopText, maxNewTokens } = this.#settings;
     const raw = this.#wantsLogprobs ? scores.slice() : null;
     this.#process([...contextPrefix, ...row.tokens], scores);
     const id = this.#select(scores);
+    // Without a constraint as in transformers, which then takes the first token.
+    if (constraint && scores[id] === Number.NEGATIVE_INFINITY) throw noTokenPossible();
     row.tokens.push(id);
     if (raw) row.logprobs.push((raw[id] as number) - logSumExp(raw));
-    row.stopped = stopIds.includes(id);
-    row.done = row.stopped || row.tokens.length >= maxNewTokens;
+    const isLast = stopIds.includes(id) || row.tokens.length >= maxNewTokens;
+    row.stopped = stopIds.includes(id) || stopText?.(row.tokens, isLast) === true;
+    row.done = row.stopped || isLast;
   }
 }

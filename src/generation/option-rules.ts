@@ -15,7 +15,7 @@ const isId = (value: unknown): boolean => Number.isInteger(value) && Number(valu
 const isArrayOf = (value: unknown, allows: (element: unknown) => boolean): boolean =>
   Array.isArray(value) && value.every(allows);
 const isSequence = (value: unknown): boolean => isArrayOf(value, isId) && (value as unknown[]).length > 0;
-const isStopString = (value: unknown): boolean => typeof value === 'string' && value.length > 0;
+const isText = (value: unknown): boolean => typeof value === 'string' && value.length > 0;
 
 export const integer = (least: number): OptionRule => ({
   expected: `an integer of at least ${least}`,
@@ -88,7 +88,16 @@ export const OPTION_RULES: Readonly<Record<keyof GenerateOptions, OptionRule>> =
   decoderStartTokenId: id,
   stopStrings: {
     expected: 'a non-empty text or an array of them',
-    allows: value => isStopString(value) || isArrayOf(value, isStopString),
+    allows: value => isText(value) || isArrayOf(value, isText),
+  },
+  grammar: { expected: 'a text in GBNF', allows: value => typeof value === 'string' && value.length > 0 },
+  jsonSchema: {
+    expected: 'a JSON schema (an object)',
+    allows: value => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
+  choices: {
+    expected: 'an array of one or more non-empty texts',
+    allows: value => isArrayOf(value, isText) && (value as unknown[]).length > 0,
   },
   logitsProcessors: {
     expected: 'an array of functions',

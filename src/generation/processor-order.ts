@@ -49,6 +49,8 @@ export const PROCESSOR_STEPS: readonly Step[] = [
   { name: 'suppressTokens', create: s => when(s.suppressTokens.length > 0, () => suppress(s.suppressTokens)) },
   { name: 'beginSuppressTokens', create: beginSuppressStep },
   { name: 'logitsProcessors', create: s => when(s.userProcessors.length > 0, () => userProcessors(s.userProcessors)) },
+  // HF's place for such a rule is before the forced tokens; but here nothing may undo it.
+  { name: 'constraint', create: constraintStep },
   { name: 'renormalizeLogits', create: s => when(s.renormalizeLogits, () => renormalize) },
 ];
 
@@ -108,6 +110,11 @@ function beginSuppressStep(s: GenerationSettings): LogitsProcessor | null {
   // A forced first token moves "the beginning" behind it, as in HF.
   const begin = prefixLength(s) + (s.forcedBosTokenId === null ? 0 : 1);
   return when(s.beginSuppressTokens.length > 0, () => suppressAtLength(begin, s.beginSuppressTokens));
+}
+
+function constraintStep(s: GenerationSettings): LogitsProcessor | null {
+  const { constraint } = s;
+  return constraint && ((context, scores) => constraint.apply(context.slice(prefixLength(s)), scores));
 }
 
 const userProcessors =

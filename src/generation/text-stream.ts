@@ -17,6 +17,10 @@ export interface TokenText {
   readonly atStart?: Uint8Array;
 }
 
+/** Bytes of a token that an answer begins with, where nothing but the space that tokenizers put in front of a text is taken away. */
+export const startBytes = ({ bytes, atStart }: TokenText): Uint8Array =>
+  atStart ?? (bytes[0] === 0x20 ? bytes.subarray(1) : bytes);
+
 /** What Python's `str.strip()` takes for white space: JavaScript's set differs by U+001C..1F, U+0085 and U+FEFF. */
 const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const LEADING_SPACE = new RegExp(`^${SPACE}+`);
@@ -44,14 +48,17 @@ export class TextStream {
   #run: number[] = [];
   #started = false;
   #stopped = false;
+  readonly #isExact: boolean;
 
   /**
    * @param stopStrings looked for in the text as the user sees it
    * @param cleanUpSpaces HF's `clean_up_tokenization_spaces`
+   * @param isExact the text of a constrained answer: neither stripped nor cleaned up, only the first space is left out (`startBytes`)
    */
-  constructor(stopStrings: readonly string[], cleanUpSpaces = false) {
+  constructor(stopStrings: readonly string[], cleanUpSpaces = false, isExact = false) {
     this.#stopStrings = stopStrings;
-    this.#cleaner = cleanUpSpaces ? new SpaceCleaner() : null;
+    this.#cleaner = cleanUpSpaces && !isExact ? new SpaceCleaner() : null;
+    this.#isExact = isExact;
   }
 
   /** Whether a stop string has been found; nothing comes after it. */
@@ -62,7 +69,7 @@ export class TextStream {
   /** Takes the next token and returns the text that became certain, often ''. */
   push(token: TokenText): string {
     if (this.#stopped || token.bytes.length === 0) return '';
-    const bytes = (this.#hasTokens ? undefined : token.atStart) ?? token.bytes;
+    const bytes = this.#hasTokens ? token.bytes : this.#startOf(token);
     this.#hasTokens = true;
     if (token.isByte) this.#run.push(...bytes);
     else {
@@ -81,6 +88,10 @@ export class TextStream {
     this.#held += this.#cleaner?.finish() ?? '';
     this.#stopIn(this.#held);
     return this.#releaseAll();
+  }
+
+  #startOf(token: TokenText): Uint8Array {
+    return this.#isExact ? startBytes(token) : (token.atStart ?? token.bytes);
   }
 
   #append(text: string): void {
@@ -130,9 +141,10 @@ export class TextStream {
 
   /** Releases the first `length` characters but white space at their end, which is text only when text follows. */
   #release(length: number): string {
-    let text = this.#held.slice(0, length).replace(TRAILING_SPACE, '');
+    let text = this.#held.slice(0, length);
+    if (!this.#isExact) text = text.replace(TRAILING_SPACE, '');
     this.#held = this.#held.slice(text.length);
-    if (!this.#started) text = text.replace(LEADING_SPACE, '');
+    if (!this.#started && !this.#isExact) text = text.replace(LEADING_SPACE, '');
     this.#started ||= text.length > 0;
     return text;
   }

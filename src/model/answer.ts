@@ -24,7 +24,10 @@ export interface Timings {
 
 /** The answer to one question. */
 export interface Answer {
-  /** Without special tokens and without white space at either end, as HF's `batch_decode(…, skip_special_tokens=True)[0].strip()`. */
+  /**
+   * Without special tokens and without white space at either end, as HF's `batch_decode(…, skip_special_tokens=True)[0].strip()`. Under `grammar`, `jsonSchema` and
+   * `choices`: what they allow, neither stripped nor cleaned up.
+   */
   readonly text: string;
   /** Generated ids, with the stop id. */
   readonly tokens: number[];

@@ -34,7 +34,8 @@ export async function ask(engine: Engine, images: Pictures, question: string, op
     ocrTokens && typeof question === 'string' ? withOcrTokens(question, ocrTokens) : question,
   );
   const promptTokens = imageTokens + prompt.ids.length;
-  const settings = fitContext(engine, promptTokens, interpretOptions(generateOptions, engine.model.info));
+  const interpreted = interpretOptions(generateOptions, engine.model.info, engine.vocabulary);
+  const settings = fitContext(engine, promptTokens, interpreted);
   const state = newGenerationState();
   try {
     await underSignals([delivery.signal, engine.lifetime], async signal => {

@@ -15,7 +15,7 @@ import type { Engine } from './loaded-model.js';
 
 /** What `generate` of the Hugging Face class takes: tensors and options together. */
 export type GenerateArguments = GenerateInputs &
-  Omit<GenerateOptions, 'stopStrings'> & {
+  GenerateOptions & {
     /** Answers per picture, 1 (default) to `numBeams`, or any number when sampling: the best beams, or independent samples. */
     numReturnSequences?: number;
     /** Aborts the call in any phase; it rejects with the signal's reason. */
@@ -56,11 +56,6 @@ export async function generateBatch(engine: Engine, given: GenerateArguments): P
 function settingsOf(engine: Engine, given: GenerateArguments): GenerationSettings {
   const { numReturnSequences = 1, ...named } = given;
   const options = validateGenerateOptions(named, [...INPUT_NAMES, 'signal']);
-  if (options.stopStrings !== undefined)
-    throw new OptionError(
-      'OPTION_UNSUPPORTED',
-      'stopStrings need text, but generate makes ids: use ask, or leave it out',
-    );
   const noLength = options.maxLength === undefined && options.maxNewTokens === undefined;
   // As in HF, sampling has to be asked for.
   const asked = {
@@ -69,7 +64,7 @@ function settingsOf(engine: Engine, given: GenerateArguments): GenerationSetting
     ...(noLength ? { maxLength: DEFAULT_MAX_LENGTH } : {}),
     ...options,
   } as const;
-  const settings = { ...interpretOptions(asked, engine.model.info), numReturnSequences };
+  const settings = { ...interpretOptions(asked, engine.model.info, engine.vocabulary), numReturnSequences };
   checkNumReturnSequences(settings);
   return settings;
 }
@@ -159,7 +154,9 @@ export function usageOf({ model }: Engine, items: readonly Item[]): Usage {
 
 /** transformers ends a beam with the first stop id, whichever it was. */
 function rowOf({ contextPrefix, stopIds, numBeams }: GenerationSettings, { tokens, stopped }: Hypothesis): number[] {
-  const shown = stopped && numBeams > 1 ? [...tokens.slice(0, -1), stopIds[0] as number] : tokens;
+  // Not of one that a stop string ended.
+  const endsWithId = stopped && stopIds.includes(tokens.at(-1) as number);
+  const shown = endsWithId && numBeams > 1 ? [...tokens.slice(0, -1), stopIds[0] as number] : tokens;
   return [...contextPrefix, ...shown];
 }
 

@@ -1,3 +1,4 @@
+import { Vocabulary } from '../generation/grammar/vocabulary.js';
 import { AdmissionQueue } from './admission-queue.js';
 import { ImageCache } from './image-cache.js';
 import type { FeatureOwner } from './image-features.js';
@@ -8,6 +9,8 @@ import type { ModelParts } from './model-parts.js';
 export interface Engine extends ModelParts {
   readonly queue: AdmissionQueue;
   readonly images: ImageCache;
+  /** What the language model's tokens are in text. */
+  readonly vocabulary: Vocabulary;
   /** Aborts when the model is disposed. */
   readonly lifetime: AbortSignal;
   /** Whose image features these are. */
@@ -34,6 +37,7 @@ export class LoadedModel {
       ...parts,
       queue: new AdmissionQueue(parts.model.info.contextSize, sequences),
       images: new ImageCache(imageCache),
+      vocabulary: new Vocabulary(parts.model.info.vocabularySize, id => parts.tokenizer.tokenText(id)),
       lifetime: this.#life.signal,
       owner: { visionIdentity: parts.visionIdentity },
     };

@@ -22,7 +22,7 @@ type LengthOption = 'maxLength' | 'minLength' | 'maxNewTokens' | 'minNewTokens';
  * Options of `predictAnswers`, and all generate options but those of the length and `stopStrings`. Defaults are LAVIS': `numBeams` 5, `repetitionPenalty` 1.5,
  * `lengthPenalty` -1 for T5 and 0 for the others, `topP` 0.9 when sampling; the answer ends with the vocabulary's `</s>`.
  */
-export interface PredictAnswersOptions extends Omit<GenerateOptions, LengthOption | 'stopStrings'> {
+export interface PredictAnswersOptions extends Omit<GenerateOptions, LengthOption | 'stopStrings' | 'choices'> {
   /** Most tokens of an answer; for decoder-only models LAVIS' `max_len` counts the BOS too. At least 1; decoder-only: 2. Default 10. */
   maxLen?: number;
   /** Fewest tokens, counted in the same way. Default 1. */
@@ -41,7 +41,7 @@ export interface PredictAnswersOptions extends Omit<GenerateOptions, LengthOptio
 
 /** Answers to all questions. */
 export interface PredictedAnswers {
-  /** By question, without special tokens and without white space at either end. */
+  /** By question, as `Answer.text`. */
   readonly texts: string[];
   /** Generated ids, with the stop id. */
   readonly tokens: number[][];
@@ -107,7 +107,7 @@ function listsOfChoices(
 }
 
 /** LAVIS' arguments of `generate`, in place of those that were not given. */
-function settingsOf({ model }: Engine, options: PredictAnswersOptions): GenerationSettings {
+function settingsOf({ model, vocabulary }: Engine, options: PredictAnswersOptions): GenerationSettings {
   const { maxLen = 10, minLen = 1 } = options;
   for (const [name, own] of Object.entries(ELSEWHERE))
     if ((options as Record<string, unknown>)[name] !== undefined)
@@ -132,7 +132,7 @@ function settingsOf({ model }: Engine, options: PredictAnswersOptions): Generati
     minLength: minLen,
     [isEncoderDecoder ? 'maxNewTokens' : 'maxLength']: maxLen,
   };
-  return interpretOptions(asked, model.info);
+  return interpretOptions(asked, model.info, vocabulary);
 }
 
 /** The picture's features, computed once, whoever asks first. */
@@ -168,7 +168,7 @@ export async function predictAnswers(
   await runBatch({ engine, clock }, settings, items, own.signal);
   const answers = items.flatMap(({ search }) => search.hypotheses());
   return {
-    texts: answers.map(({ tokens }) => textOf(engine, tokens)),
+    texts: answers.map(({ tokens }) => textOf(engine, tokens, settings.constraint !== null)),
     tokens: answers.map(({ tokens }) => [...tokens]),
     finishReasons: answers.map(({ stopped }) => (stopped ? 'stop' : 'length')),
     usage: usageOf(engine, items),
@@ -176,7 +176,7 @@ export async function predictAnswers(
   };
 }
 
-function textOf({ tokenizer, model }: Engine, tokens: readonly number[]): string {
-  const stream = new TextStream([], model.info.cleanUpTokenizationSpaces);
+function textOf({ tokenizer, model }: Engine, tokens: readonly number[], isExact: boolean): string {
+  const stream = new TextStream([], model.info.cleanUpTokenizationSpaces, isExact);
   return tokens.map(id => stream.push(tokenizer.tokenText(id))).join('') + stream.finish();
 }

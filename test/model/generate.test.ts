@@ -103,10 +103,40 @@ describe('generate', () => {
     expect(scriptedModel.work).toEqual([]);
   });
 
+  it('ends rows and beams at stop strings, and keeps the token that completes one', async () => {
+    const answers = ['one, two', 'five'];
+    const { model } = scripted({ answer: (_, pixel) => answers[pixel] as string });
+    for (const search of [{}, { numBeams: 2 }]) {
+      const rows = [0, 1].map(picture => model.generate({ ...inputsOf(picture), ...search, stopStrings: ['e,'] }));
+      const [first, second] = await Promise.all(rows);
+      expect([first?.sequences, first?.finishReasons]).toEqual([[[0, ...idsOf('one,')]], ['stop']]);
+      expect([second?.sequences, second?.finishReasons]).toEqual([[[0, ...idsOf('five'), 1]], ['stop']]);
+    }
+  });
+
+  it.each<[string, Partial<GenerateArguments>]>([
+    ['grammar', { grammar: 'root ::= "one" [a-z ]* | "five"' }],
+    ['choices', { choices: ['ones', 'five'] }],
+    ['jsonSchema', { jsonSchema: { enum: ['one', 5] } }],
+  ])('keeps every row of a batch to %s', async (_, option) => {
+    const answers = ['one, two', 'five'];
+    const { model } = scripted({ answer: (_question, pixel) => answers[pixel] as string });
+    for (const search of [{}, { numBeams: 2 }, { doSample: true, seed: 3, topK: 0 }]) {
+      const output = await model.generate({ ...inputsOf(0, 1), ...option, ...search, maxNewTokens: 12 });
+      const texts = output.sequences.map(row => String.fromCharCode(...row.filter(id => id > 2)));
+      for (const [i, text] of texts.entries()) {
+        if (option.choices) expect(option.choices).toContain(text);
+        if (option.jsonSchema) expect(['one', 5]).toContain(JSON.parse(text));
+        if (option.grammar)
+          expect(text).toMatch(output.finishReasons[i] === 'stop' ? /^(one[a-z ]*|five)$/ : /^one[a-z ]*$/);
+      }
+    }
+  });
+
   it('refuses options that it does not have', async () => {
     const { model } = scripted();
-    await expect(model.generate({ ...inputsOf(1), stopStrings: 'x' } as GenerateArguments)).rejects.toEqual(
-      failure('OPTION_UNSUPPORTED', /stopStrings/),
+    await expect(model.generate({ ...inputsOf(1), penaltyAlpha: 1 } as GenerateArguments)).rejects.toEqual(
+      failure('OPTION_UNSUPPORTED', /penaltyAlpha/),
     );
     await expect(model.generate({ ...inputsOf(1), pixelvalues: 1 } as GenerateArguments)).rejects.toEqual(
       failure('OPTION_UNKNOWN', /pixelValues/),

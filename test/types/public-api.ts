@@ -49,6 +49,10 @@ export async function allowed(signal: AbortSignal): Promise<void> {
   holds<Equal<Answer['finishReason'], 'stop' | 'length' | 'abort'>>();
   const image: ImageFeatures = await blip.encodeImage(new Uint8Array(3), { signal });
   await blip.ask(image, 'q', { eosTokenId: [1, 2], stopStrings: 'x', badWordsIds: [[1]], compat: 'hf-4.34' });
+  await blip.ask(image, 'q', { choices: ['red', 'blue'] as const });
+  await blip.ask(image, 'q', { jsonSchema: { type: 'object', properties: { a: { type: 'string' } } } });
+  for await (const piece of blip.stream(image, 'q', { grammar: 'root ::= "a"', numBeams: 2 }))
+    holds<Equal<typeof piece, string>>();
   for await (const piece of blip.stream(image, 'q', { temperature: 0.7, seed: 1 }))
     holds<Equal<typeof piece, string>>();
   holds<Equal<Awaited<ReturnType<typeof inspectModel>>, Inspection>>();
@@ -113,6 +117,10 @@ export async function forbidden(blip: InstructBlip): Promise<void> {
   await blip.ask('x', 'q', { temperature: '1' });
   // @ts-expect-error several answers come later
   await blip.ask('x', 'q', { numReturnSequences: 5 });
+  // @ts-expect-error choices are texts
+  await blip.ask('x', 'q', { choices: 'red' });
+  // @ts-expect-error a schema is an object
+  await blip.ask('x', 'q', { jsonSchema: '{}' });
   // @ts-expect-error a preset that comes later
   await blip.ask('x', 'q', { compat: 'lavis' });
   // @ts-expect-error a question is a text

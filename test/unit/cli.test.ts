@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runCommandLine } from '../../src/cli/program.js';
 import { createError } from '../../src/errors.js';
 import { InstructBlip } from '../../src/model/instruct-blip.js';
@@ -121,6 +123,33 @@ describe('ask', () => {
       compat: 'hf-4.34',
     });
     ask.mockRestore();
+  });
+
+  it('--choice, --grammar and --json-schema say what the answer may be', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'instructblip-cli-'));
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    try {
+      const grammar = file('a.gbnf', 'root ::= "no" | "no,"');
+      const schema = file('a.json', '{ "enum": ["no", 5] }');
+      const ask = (...flags: string[]) => run('ask', 'x.png', 'is it?', ...flags);
+      expect((await ask('--choice', 'never', '--choice', 'a, b')).out).toMatch(/^(never|a, b)\n$/);
+      expect((await ask('--grammar', grammar, '--beams', '2')).out).toMatch(/^no,?\n$/);
+      expect((await ask('--json-schema', schema)).out).toMatch(/^("no"|5)\n$/);
+      expect(await ask('--grammar', schema)).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/^OPTION_INVALID: grammar, line 1, column 1: expected a rule name/),
+      });
+      expect(await ask('--grammar', join(folder, 'none'))).toMatchObject({ code: 2, out: '' });
+      expect(await ask('--json-schema', grammar)).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/It is no JSON/),
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('--timings goes to stderr', async () => {

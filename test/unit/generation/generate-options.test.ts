@@ -51,6 +51,9 @@ const VALUES: Record<keyof GenerateOptions, { good: unknown; bad: unknown[] }> =
   bosTokenId: { good: 0, bad: [-1] },
   decoderStartTokenId: { good: 0, bad: [-1, 1.5, '0'] },
   stopStrings: { good: 'x', bad: ['', [''], 5] },
+  grammar: { good: 'root ::= "x"', bad: ['', 5, null] },
+  jsonSchema: { good: { type: 'string' }, bad: ['{}', [], null, true] },
+  choices: { good: ['red'], bad: [[], [''], 'red', [1], null] },
   logitsProcessors: { good: [() => {}], bad: [() => {}, [1]] },
   compat: { good: 'hf-4.34', bad: ['hf', 4] },
 };

@@ -52,8 +52,8 @@ describe('logits processors equal those of transformers 4.34', () => {
   it('covers every step of the order', () => {
     const named = new Set(cases.flatMap(({ options }) => Object.keys(options)));
     const steps = [...PROCESSOR_STEPS, ...WARPER_STEPS].map(step => step.name);
-    // The user's own functions and NaN (not in JSON) have tests of their own.
-    expect(steps.filter(name => !named.has(name))).toEqual(['removeInvalidValues', 'logitsProcessors']);
+    // The user's own functions, grammars and NaN (not in JSON) have tests of their own.
+    expect(steps.filter(name => !named.has(name))).toEqual(['removeInvalidValues', 'logitsProcessors', 'constraint']);
   });
 
   it.each([...groups.keys()])('%s', key => {
@@ -77,7 +77,7 @@ describe('what the fixtures cannot hold', () => {
   it('the order of steps is that of transformers', () => {
     expect(PROCESSOR_STEPS.map(step => step.name).join(' ')).toBe(
       'sequenceBias repetitionPenalty noRepeatNgramSize badWordsIds minLength minNewTokens forcedBosTokenId forcedEosTokenId ' +
-        'removeInvalidValues exponentialDecayLengthPenalty suppressTokens beginSuppressTokens logitsProcessors renormalizeLogits',
+        'removeInvalidValues exponentialDecayLengthPenalty suppressTokens beginSuppressTokens logitsProcessors constraint renormalizeLogits',
     );
     expect(WARPER_STEPS.map(step => step.name).join(' ')).toBe(
       'temperature topK topP minP typicalP epsilonCutoff etaCutoff renormalizeLogits',

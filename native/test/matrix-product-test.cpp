@@ -22,6 +22,9 @@ const Kernels* const all_kernels[] = {
     &avx512_kernels,
     &avx2_kernels,
 #endif
+#ifdef INSTRUCTBLIP_GEMM_NEON
+    &neon_kernels,
+#endif
 #ifdef __GNUC__
     &portable_kernels,
 #endif

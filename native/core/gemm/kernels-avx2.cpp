@@ -93,32 +93,12 @@ struct BF16 {
     static __m256i read(const uint8_t* from) { return _mm256_slli_epi32(_mm256_cvtepu16_epi32(load128(from)), 16); }
 };
 
-// The last columns, of which there are not eight.
-template <class Type>
-__m256i read_rest(const uint8_t* from, int64_t count) {
-    uint8_t rest[lanes * Type::bytes] = {};
-    __builtin_memcpy(rest, from, static_cast<size_t>(count) * Type::bytes);
-    return Type::read(rest);
+using Words = __m256i;
+void store_words(float* to, Words words) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words);
 }
 
-template <class Type>
-void pack(const WeightRows& rows, int64_t column, int64_t columns, float* panel) {
-    for (int64_t first = 0; first < panel_rows; first += lanes) {
-        for (int64_t j = 0; j < columns; j += lanes) {
-            const int64_t count = columns - j < lanes ? columns - j : lanes;
-            __m256i block[8];
-            for (int64_t i = 0; i < lanes; ++i) {
-                const uint8_t* const from = row_of(rows, first + i) + (column + j) * Type::bytes;
-                block[i] = count == lanes ? Type::read(from) : read_rest<Type>(from, count);
-            }
-            transpose(block);
-            float* const to = panel + j * panel_rows + first;
-            for (int64_t i = 0; i < count; ++i) {
-                _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i * panel_rows), block[i]);
-            }
-        }
-    }
-}
+#include "pack.inl"
 
 // Values of 16 bits [K/2,panel,2].
 constexpr int64_t columns_per_word = 2;

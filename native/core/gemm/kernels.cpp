@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "arm-features.h"
+
 namespace instructblip::gemm {
 namespace {
 
@@ -10,6 +12,9 @@ namespace {
 const Kernels* const candidates[] = {
 #ifdef INSTRUCTBLIP_GEMM_X86
     &avx512_kernels, &avx2_kernels,
+#endif
+#ifdef INSTRUCTBLIP_GEMM_NEON
+    &neon_kernels,
 #endif
 #ifdef __GNUC__
     &portable_kernels,
@@ -27,6 +32,9 @@ bool runs_here([[maybe_unused]] const Kernels& kernels) {
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni");
     }
+#endif
+#ifdef INSTRUCTBLIP_GEMM_NEON
+    if (&kernels == &neon_kernels) return has_dot_product();
 #endif
     return true;
 }

@@ -21,7 +21,7 @@ struct WeightRows {
 
 // A chunk of a panel for whole numbers: w = scale · q - min.
 struct QuantizedPanel {
-    uint8_t* values;  // 0..255, in the kernel's order
+    uint8_t* values;  // 0..255, or -128..127 as the kernel has them, in its order
     float* scales;    // [K/group,panel]
     float* mins;      // [K/group,panel]
 };
@@ -81,12 +81,16 @@ extern const Kernels portable_kernels;
 extern const Kernels avx2_kernels;
 extern const Kernels avx512_kernels;
 #endif
+#if defined(__aarch64__) && defined(__GNUC__)
+#define INSTRUCTBLIP_GEMM_NEON
+extern const Kernels neon_kernels;
+#endif
 
 // Whether this CPU has the instructions.
 bool runs_here(const Kernels& kernels);
 
-// The best of this CPU, or the one that INSTRUCTBLIP_GEMM names: 'portable', 'avx2', 'avx512' as far as the CPU has it;
-// nullptr for 'off'.
+// The best of this CPU, or the one that INSTRUCTBLIP_GEMM names: 'portable', 'avx2', 'avx512', 'neon' as far as the CPU
+// has it; nullptr for 'off'.
 const Kernels* choose_kernels();
 
 }  // namespace instructblip::gemm

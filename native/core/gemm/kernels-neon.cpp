@@ -12,7 +12,7 @@ namespace {
 using Vec = float32x4_t;
 constexpr int64_t lanes = 4;
 constexpr int row_tile = 12;
-constexpr int quantized_row_tile = 8;
+constexpr int quantized_row_tile = 16;  // as many rows of x are read side by side
 
 Vec load(const float* from) {
     return vld1q_f32(from);
@@ -169,55 +169,59 @@ int8x16_t load_signed(const uint8_t* from) {
     return vreinterpretq_s8_u8(vld1q_u8(from));
 }
 
-template <int rows, int64_t group>
-void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const QuantizedRows& x, float* sums) {
+// A group of eight rows of weights fills half of the registers; rows of x pass by one after another, so a tile's size
+// is free.
+template <int64_t group>
+void multiply_quantized_by(const QuantizedPanel& panel, int64_t columns, const QuantizedRows x, int64_t rows,
+                           float* sums) {
+    constexpr int words = group / columns_per_word;
     const uint8_t* weights = panel.values;
-    for (int64_t j = 0; j < columns; j += group) {
-        int32x4_t products0[rows];
-        int32x4_t products1[rows];
+    for (int64_t index = 0; index < columns / group; ++index) {
+        int8x16_t w0[words];
+        int8x16_t w1[words];
 #pragma GCC unroll 8
-        for (int row = 0; row < rows; ++row) products0[row] = products1[row] = vdupq_n_s32(0);
-#pragma GCC unroll 2
-        for (int64_t i = 0; i < group; i += 16) {
-            int8x16_t w0[4];
-            int8x16_t w1[4];
-#pragma GCC unroll 4
-            for (int word = 0; word < 4; ++word, weights += panel_rows * 4) {
-                w0[word] = load_signed(weights);
-                w1[word] = load_signed(weights + 16);
-            }
-#pragma GCC unroll 8
-            for (int row = 0; row < rows; ++row) {
-                const int8x16_t value = load_signed(x.values + row * x.value_stride + j + i);
-                products0[row] = vdotq_laneq_s32(products0[row], w0[0], value, 0);
-                products1[row] = vdotq_laneq_s32(products1[row], w1[0], value, 0);
-                products0[row] = vdotq_laneq_s32(products0[row], w0[1], value, 1);
-                products1[row] = vdotq_laneq_s32(products1[row], w1[1], value, 1);
-                products0[row] = vdotq_laneq_s32(products0[row], w0[2], value, 2);
-                products1[row] = vdotq_laneq_s32(products1[row], w1[2], value, 2);
-                products0[row] = vdotq_laneq_s32(products0[row], w0[3], value, 3);
-                products1[row] = vdotq_laneq_s32(products1[row], w1[3], value, 3);
-            }
+        for (int word = 0; word < words; ++word, weights += panel_rows * 4) {
+            w0[word] = load_signed(weights);
+            w1[word] = load_signed(weights + 16);
         }
-        const int64_t index = j / group;
         const Vec scale0 = load(panel.scales + index * panel_rows);
         const Vec scale1 = load(panel.scales + index * panel_rows + lanes);
         const Vec min0 = load(panel.mins + index * panel_rows);
         const Vec min1 = load(panel.mins + index * panel_rows + lanes);
-#pragma GCC unroll 8
-        for (int row = 0; row < rows; ++row) {
-            const Vec scale = set1(x.scales[row * x.scale_stride + j / block_size]);
+        for (int64_t row = 0; row < rows; ++row) {
+            int32x4_t products0 = vdupq_n_s32(0);
+            int32x4_t products1 = vdupq_n_s32(0);
+#pragma GCC unroll 2
+            for (int word = 0; word < words; word += 4) {
+                const int8x16_t value =
+                    load_signed(x.values + row * x.value_stride + index * group + word * columns_per_word);
+                products0 = vdotq_laneq_s32(products0, w0[word], value, 0);
+                products1 = vdotq_laneq_s32(products1, w1[word], value, 0);
+                products0 = vdotq_laneq_s32(products0, w0[word + 1], value, 1);
+                products1 = vdotq_laneq_s32(products1, w1[word + 1], value, 1);
+                products0 = vdotq_laneq_s32(products0, w0[word + 2], value, 2);
+                products1 = vdotq_laneq_s32(products1, w1[word + 2], value, 2);
+                products0 = vdotq_laneq_s32(products0, w0[word + 3], value, 3);
+                products1 = vdotq_laneq_s32(products1, w1[word + 3], value, 3);
+            }
+            const Vec scale = set1(x.scales[row * x.scale_stride + index * group / block_size]);
             const Vec sum = set1(x.sums[row * x.sum_stride + index]);
             float* const to = sums + row * panel_rows;
-            const Vec left = fma(vcvtq_f32_s32(products0[row]), mul(scale0, scale), load(to));
-            const Vec right = fma(vcvtq_f32_s32(products1[row]), mul(scale1, scale), load(to + lanes));
+            const Vec left = fma(vcvtq_f32_s32(products0), mul(scale0, scale), load(to));
+            const Vec right = fma(vcvtq_f32_s32(products1), mul(scale1, scale), load(to + lanes));
             store(to, vfmsq_f32(left, min0, sum));
             store(to + lanes, vfmsq_f32(right, min1, sum));
         }
     }
 }
 
-#include "quantized-kernels.inl"
+void multiply_quantized(const QuantizedPanel& panel, int64_t columns, int64_t group, const QuantizedRows& x,
+                        int64_t rows, float* sums) {
+    const auto multiply = group == 16 ? multiply_quantized_by<16> : multiply_quantized_by<32>;
+    multiply(panel, columns, x, rows, sums);
+}
+
+#include "quantized-formats.inl"
 
 }  // namespace
 

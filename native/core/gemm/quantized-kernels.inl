@@ -1,47 +1,7 @@
-// What the kernels for whole numbers have in common. The including file defines columns_per_word (of one row, in four
-// bytes of a panel), unpack_values and unpack_scales (of `lanes` rows), multiply_quantized_rows and quantized_row_tile.
+// What the kernels for whole numbers have in common that keep the sums of a tile in registers. The including file
+// defines what quantized-formats.inl needs, multiply_quantized_rows and quantized_row_tile.
 
-template <class Type>
-void unpack(const WeightRows& rows, int64_t column, int64_t columns, const QuantizedPanel& panel) {
-    for (int64_t first = 0; first < panel_rows; first += lanes) {
-        for (int64_t j = 0; j < columns; j += 64) {
-            const int64_t count = columns - j < 64 ? 32 : 64;
-            unpack_values<Type>(rows, first, column + j, count,
-                                panel.values + (j / columns_per_word * panel_rows + first) * 4);
-        }
-        for (int64_t j = 0; j < columns; j += 8 * Type::group) {
-            const int64_t groups = columns - j < 8 * Type::group ? (columns - j) / Type::group : 8;
-            const int64_t offset = j / Type::group * panel_rows + first;
-            unpack_scales<Type>(rows, first, column + j, groups, panel.scales + offset, panel.mins + offset);
-        }
-    }
-}
-
-template <class Type>
-constexpr QuantizedFormat format_of = {unpack<Type>, Type::group};
-
-QuantizedFormat format(int type) {
-    switch (type) {
-        case GGML_TYPE_Q8_0:
-            return format_of<Blocks<Q8_0>>;
-        case GGML_TYPE_Q4_0:
-            return format_of<Blocks<Q4_0>>;
-        case GGML_TYPE_Q4_1:
-            return format_of<Blocks<Q4_1>>;
-        case GGML_TYPE_Q5_0:
-            return format_of<Blocks<Q5_0>>;
-        case GGML_TYPE_Q5_1:
-            return format_of<Blocks<Q5_1>>;
-        case GGML_TYPE_Q4_K:
-            return format_of<Q4_K>;
-        case GGML_TYPE_Q5_K:
-            return format_of<Q5_K>;
-        case GGML_TYPE_Q6_K:
-            return format_of<Q6_K>;
-        default:
-            return {};
-    }
-}
+#include "quantized-formats.inl"
 
 // Number of rows and size of groups at compile time, from those at run time.
 template <int most, int64_t group>

@@ -23,8 +23,7 @@ export function platformPackage(platform = process.platform, arch = process.arch
 }
 
 /** Folder with the built engine libraries, or null when the platform package is not installed. */
-export function prebuiltEngine() {
-  const name = platformPackage();
+export function prebuiltEngine(name = platformPackage()) {
   try {
     const entry = createRequire(join(root, 'package.json')).resolve(`@node-llama-cpp/${name}`);
     const directory = join(dirname(dirname(entry)), 'bins', name);

@@ -155,6 +155,25 @@ void test_against_loop(const Kernels& kernels) {
     }
 }
 
+// Whole numbers up to 127, of which rounding x loses nothing: here whole-number kernels are as exact as those of
+// floats.
+void test_whole_numbers(const Kernels& kernels) {
+    for (const ggml_type type : types) {
+        if (is_float(type) || !Multiplier::supports(kernels, type, 512)) continue;
+        Case product(type, {40, 512, 21}, 1, 11);
+        std::mt19937 random(12);
+        std::uniform_int_distribution<int> number(-127, 127);
+        for (float& value : product.x) value = static_cast<float>(number(random));
+        for (int64_t row = 0; row < product.size.count; ++row) {
+            for (int64_t i = 0; i < 512; i += block_size)
+                product.x[static_cast<size_t>(row * product.x_stride + i)] = 127;
+        }
+        product.run(kernels, 1);
+        CHECK_THAT(product.error() < 2e-6,
+                   check::text(kernels.name, " ", ggml_type_name(type), ", whole numbers: off by ", product.error()));
+    }
+}
+
 // A row's result is the same alone, in company and on more threads.
 void test_independence(const Kernels& kernels) {
     for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K}) {
@@ -251,6 +270,7 @@ int main() {
         if (!runs_here(*kernels)) continue;
         ++tested;
         test_against_loop(*kernels);
+        test_whole_numbers(*kernels);
         test_independence(*kernels);
         test_outliers(*kernels);
         test_not_finite(*kernels);

@@ -204,13 +204,13 @@ void multiply_quantized_by(const QuantizedPanel& panel, int64_t columns, const Q
                 products0 = vdotq_laneq_s32(products0, w0[word + 3], value, 3);
                 products1 = vdotq_laneq_s32(products1, w1[word + 3], value, 3);
             }
-            const Vec scale = set1(x.scales[row * x.scale_stride + index * group / block_size]);
-            const Vec sum = set1(x.sums[row * x.sum_stride + index]);
+            const float scale = x.scales[row * x.scale_stride + index * group / block_size];
+            const float sum = x.sums[row * x.sum_stride + index];
             float* const to = sums + row * panel_rows;
-            const Vec left = fma(vcvtq_f32_s32(products0), mul(scale0, scale), load(to));
-            const Vec right = fma(vcvtq_f32_s32(products1), mul(scale1, scale), load(to + lanes));
-            store(to, vfmsq_f32(left, min0, sum));
-            store(to + lanes, vfmsq_f32(right, min1, sum));
+            const Vec left = vfmsq_n_f32(load(to), min0, sum);
+            const Vec right = vfmsq_n_f32(load(to + lanes), min1, sum);
+            store(to, fma(vcvtq_f32_s32(products0), vmulq_n_f32(scale0, scale), left));
+            store(to + lanes, fma(vcvtq_f32_s32(products1), vmulq_n_f32(scale1, scale), right));
         }
     }
 }

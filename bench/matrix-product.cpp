@@ -1,7 +1,7 @@
 // Speed of the products of native/core/gemm, by type of weights: best of seven.
 //   cmake -S . -B build/native && cmake --build build/native --target matrix-product-bench
 //   build/native/matrix-product-bench [threads] [rows of weights] [columns] [rows of x]
-// INSTRUCTBLIP_GEMM=avx2|avx512|neon|portable picks the kernels.
+// INSTRUCTBLIP_GEMM=avx2|avx512|neon|i8mm|portable picks the kernels.
 #include "gemm/matrix-product.h"
 
 #include <ggml.h>

@@ -19,8 +19,10 @@ namespace {
 
 const Kernels* const all_kernels[] = {
 #ifdef INSTRUCTBLIP_GEMM_X86
-    &avx512_kernels,
-    &avx2_kernels,
+    &avx512_kernels,   &avx2_kernels,
+#endif
+#ifdef INSTRUCTBLIP_GEMM_I8MM
+    &i8mm_kernels,
 #endif
 #ifdef INSTRUCTBLIP_GEMM_NEON
     &neon_kernels,

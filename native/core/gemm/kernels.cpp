@@ -11,7 +11,11 @@ namespace {
 // Best first. The portable ones are slower than the engine's own products: only for whoever asks for them.
 const Kernels* const candidates[] = {
 #ifdef INSTRUCTBLIP_GEMM_X86
-    &avx512_kernels, &avx2_kernels,
+    &avx512_kernels,
+    &avx2_kernels,
+#endif
+#ifdef INSTRUCTBLIP_GEMM_I8MM
+    &i8mm_kernels,
 #endif
 #ifdef INSTRUCTBLIP_GEMM_NEON
     &neon_kernels,
@@ -32,6 +36,9 @@ bool runs_here([[maybe_unused]] const Kernels& kernels) {
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni");
     }
+#endif
+#ifdef INSTRUCTBLIP_GEMM_I8MM
+    if (&kernels == &i8mm_kernels) return has_dot_product() && has_i8mm();
 #endif
 #ifdef INSTRUCTBLIP_GEMM_NEON
     if (&kernels == &neon_kernels) return has_dot_product();

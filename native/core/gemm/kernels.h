@@ -85,12 +85,15 @@ extern const Kernels avx512_kernels;
 #define INSTRUCTBLIP_GEMM_NEON
 extern const Kernels neon_kernels;
 #endif
+#ifdef INSTRUCTBLIP_GEMM_I8MM  // where the compiler has it (CMakeLists.txt)
+extern const Kernels i8mm_kernels;
+#endif
 
 // Whether this CPU has the instructions.
 bool runs_here(const Kernels& kernels);
 
-// The best of this CPU, or the one that INSTRUCTBLIP_GEMM names: 'portable', 'avx2', 'avx512', 'neon' as far as the CPU
-// has it; nullptr for 'off'.
+// The best of this CPU, or the one that INSTRUCTBLIP_GEMM names: 'portable', 'avx2', 'avx512', 'neon', 'i8mm' as far as
+// the CPU has it; nullptr for 'off'.
 const Kernels* choose_kernels();
 
 }  // namespace instructblip::gemm

@@ -18,7 +18,7 @@ void unpack(const WeightRows& rows, int64_t column, int64_t columns, const Quant
 }
 
 template <class Type>
-constexpr QuantizedFormat format_of = {unpack<Type>, Type::group};
+constexpr QuantizedFormat format_of = {unpack<Type>, Type::group, multiply_few<Type>};
 
 QuantizedFormat format(int type) {
     switch (type) {

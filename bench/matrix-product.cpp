@@ -14,6 +14,8 @@
 #include <random>
 #include <vector>
 
+#include "../native/test/team.h"
+
 using namespace instructblip::gemm;
 
 namespace {
@@ -48,7 +50,6 @@ int main(int argc, char** argv) {
     if (kernels == nullptr) return std::puts("no kernels for this CPU"), 1;
     std::printf("%s, %d threads, %lld x %lld weights, %lld rows\n", kernels->name, threads,
                 static_cast<long long>(rows), static_cast<long long>(columns), static_cast<long long>(count));
-    Multiplier multiplier(*kernels);
     const std::vector<float> weights = noise(rows * columns);
     const std::vector<float> x = noise(count * columns);
     std::vector<float> y(static_cast<size_t>(count * rows));
@@ -59,7 +60,17 @@ int main(int argc, char** argv) {
         std::vector<uint8_t> packed(stride * static_cast<size_t>(rows));
         ggml_quantize_chunk(type, weights.data(), packed.data(), 0, rows, columns, nullptr);
         const MatrixProduct product{{packed.data(), stride, rows}, x.data(), columns, y.data(), rows};
-        const double seconds = best_seconds([&] { multiplier.multiply({type, columns, count}, {product}, threads); });
+        const Multiplier multiplier(*kernels, {type, rows, columns, count, 1});
+        std::vector<uint8_t> memory(multiplier.memory_size(threads));
+        double seconds = 0;
+        team::run(threads, [&](const Member& member) {
+            const double best = best_seconds([&] {
+                member.meet();
+                multiplier.multiply(member, [&](int64_t) { return product; }, memory.data());
+                member.meet();
+            });
+            if (member.thread == 0) seconds = best;
+        });
         const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(columns * count);
         std::printf("%-5s %8.2f ms %7.0f GFLOP/s\n", ggml_type_name(type), seconds * 1e3, operations / seconds * 1e-9);
     }

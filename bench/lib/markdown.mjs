@@ -8,15 +8,24 @@ const tokensPerSecond = value => `${value.toFixed(1)} tokens/s`;
 /** One line of the table: what each program took; the others may not have it. */
 const row = (label, show, mine, transformers, libllama) => ({ label, show, mine, transformers, libllama });
 
-/** The parts of an encoder-decoder, and several rows a step: of the language model alone. */
+/** The language model alone: without JavaScript, several rows a step. */
 function languageModelRows({ languageModel, libllama, theirs }) {
   if (!languageModel) return [];
   const steps = Object.entries(languageModel).filter(([name]) => /^decode\d+$/.test(name));
   return [
-    row('the encoder alone', ms, languageModel.encode, theirs?.encode, libllama?.encode),
+    ...(languageModel.encode
+      ? [row('the encoder alone', ms, languageModel.encode, theirs?.encode, libllama?.encode)]
+      : []),
+    row('prefill, language model alone', ms, languageModel.prefill, undefined, libllama?.prefill),
     ...steps.map(([name, value]) => {
-      const rows = Number(name.slice('decode'.length));
-      return row(`a step of ${rows} ${rows === 1 ? 'row, without JavaScript' : 'rows (beams, samples)'}`, ms, value);
+      const count = Number(name.slice('decode'.length));
+      return row(
+        `a step of ${count} ${count === 1 ? 'row' : 'rows'}, language model alone`,
+        ms,
+        value,
+        undefined,
+        libllama?.[name],
+      );
     }),
   ];
 }
@@ -32,7 +41,12 @@ function rows(result) {
     row(prefill, ms, ours.prefill, theirs?.prefill, libllama?.prefill),
     row('decode, one token', rate, ours.decode, theirs?.decode, libllama?.decode1),
     ...languageModelRows(result),
+    ...(ours.beams === undefined
+      ? []
+      : [row(`a step of ${ours.beams} beams`, ms, ours.beamStep, undefined, libllama?.[`decode${ours.beams}`])]),
     row('first token', ms, ours.firstToken, theirs?.firstToken),
+    row('first token of a second question', ms, ours.secondQuestion),
+    row('event-loop delay, 99 %', ms, ours.eventLoopDelay),
     row(`answer of ${ours.generatedTokens} tokens`, ms, ours.total, theirs?.total),
     row('peak memory (RSS)', gigabytes, ours.peakMemory, theirs?.memory),
     ...(ours.parallel === undefined

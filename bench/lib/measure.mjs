@@ -9,7 +9,7 @@ import { buildTool, engineFlags, engineLibraries } from './native-tools.mjs';
 export const QUESTION =
   'Look at this picture and describe in one very long sentence what the people in it are doing, where they are, and what is most unusual about it.';
 export const PROMPT_TOKENS = 32;
-const ENCODER_TOKENS = 32 + PROMPT_TOKENS;
+const PREFILL_TOKENS = 32 + PROMPT_TOKENS;
 const QFORMER_TOKENS = 33;
 
 /** What a command printed. Ctrl-C and SIGTERM reach it too, and end this process when it has tidied up. */
@@ -71,6 +71,7 @@ export async function measureOurs(options, model, photo) {
     repeats: options.repeats,
     threads: options.threads,
     parallel: options.parallel,
+    beams: options.beams,
     'context-size': options.contextSize,
     device: 'cpu',
   });
@@ -94,12 +95,12 @@ export async function measureTransformers(options, python, dtype, { config }, ph
   return JSON.parse(await outputOf(python, [join(root, 'bench', 'baseline.py'), ...args]));
 }
 
-/** Whether the language model can be measured on its own, and against libllama's: an encoder-decoder, where the engine is there to link with. */
-export const canMeasureLanguageModel = ({ config }) => config.text.type === 't5' && engineLibraries() !== null;
+/** Whether the language model can be measured on its own, and against libllama's: where the engine is there to link with. */
+export const canMeasureLanguageModel = () => engineLibraries() !== null;
 
 async function measureWith(program, options, model) {
   await readThrough(model.languageModelPath);
-  const numbers = [options.threads, ENCODER_TOKENS, options.tokens - 1, options.repeats].map(String);
+  const numbers = [options.threads, PREFILL_TOKENS, options.tokens - 1, options.repeats].map(String);
   return JSON.parse(await outputOf(program, [model.languageModelPath, engineLibraries(), ...numbers]));
 }
 
@@ -109,9 +110,9 @@ export function measureOurLanguageModel(options, model) {
   return measureWith(buildTool('language-model', [...core, ...engineFlags()]), options, model);
 }
 
-/** bench/llama-t5.cpp: libllama's on the same file. */
+/** bench/libllama.cpp: libllama's on the same file. */
 export function measureLibllama(options, model) {
-  return measureWith(buildTool('llama-t5', engineFlags()), options, model);
+  return measureWith(buildTool('libllama', engineFlags()), options, model);
 }
 
 /** Bytes a second that the memory gives, which bounds decoding; undefined where it cannot be measured. */

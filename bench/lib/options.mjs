@@ -18,6 +18,7 @@ const OPTIONS = {
   repeats: { type: 'string', default: '3' },
   rounds: { type: 'string', default: '2' },
   parallel: { type: 'string' },
+  beams: { type: 'string' },
   'no-baseline': { type: 'boolean', default: false },
   'no-libllama': { type: 'boolean', default: false },
   dtypes: { type: 'string', default: 'bfloat16,float32' },
@@ -31,7 +32,7 @@ const HELP = `npm run bench -- [options]
   --shape NAME                  shape of the language model: vicuna-7b (default), vicuna-13b, flan-t5-xl, flan-t5-xxl
   --language-model-type TYPE    F32 F16 BF16 Q8_0 Q6_K Q5_K_M Q4_K_M Q4_0 (default Q4_K_M)
   --vision-type TYPE            F32 F16 BF16 Q8_0 Q4_0 (default F16)
-  --no-libllama                 of Flan-T5: do not measure libllama's own path on the same file
+  --no-libllama                 do not measure libllama's own language model on the same file
   --layers N, --vision-layers N, --qformer-layers N   fewer layers, for a quick look
   --threads N                   for both sides (default: physical cores)
   --context-size N              tokens of this package's KV cache, 0 = the package's default
@@ -39,6 +40,7 @@ const HELP = `npm run bench -- [options]
   --repeats N                   measured calls a round, after one to warm up (default 3)
   --rounds N                    rounds: this package and the others in turn (default 2)
   --parallel N                  measure N calls at once, too
+  --beams N                     measure beam search with N beams, too; 5 or 8 are compared with libllama's own step
   --dtypes A,B                  dtypes of transformers (default bfloat16,float32); each stage counts with its best
   --venv DIR                    Python environment of the baseline; made where there is none (default bench/.venv)
   --out DIR                     folder for the models (default bench/out)
@@ -77,6 +79,7 @@ export function readOptions(args = process.argv.slice(2)) {
     repeats: count('repeats', values.repeats, 1),
     rounds: count('rounds', values.rounds, 1),
     parallel: optional('parallel', 1),
+    beams: optional('beams', 2),
     baseline: !values['no-baseline'],
     libllama: !values['no-libllama'],
     dtypes: values.dtypes.split(','),

@@ -1,6 +1,17 @@
 /** Medians of all rounds, side by side. Times in milliseconds, memory in bytes. */
 
-const TIMES = ['load', 'preprocess', 'vision', 'qformer', 'prefill', 'decode', 'firstToken', 'total'];
+const TIMES = [
+  'load',
+  'preprocess',
+  'vision',
+  'qformer',
+  'prefill',
+  'decode',
+  'firstToken',
+  'secondQuestion',
+  'eventLoopDelay',
+  'total',
+];
 /** What the process may hold besides its files. */
 const MEMORY_ALLOWANCE = 0.6e9;
 
@@ -21,6 +32,7 @@ function summarizeOurs(rounds, fileSize) {
     ...(rounds[0].parallel === undefined
       ? {}
       : { parallelTokensPerSecond: medianOf(rounds, round => round.parallelTokensPerSecond) }),
+    ...(rounds[0].beams === undefined ? {} : { beamStep: medianOf(rounds, round => round.beamStep) }),
     peakMemory,
     fileSize,
     memoryLimit: fileSize + MEMORY_ALLOWANCE,
@@ -78,25 +90,17 @@ function summarizeTransformers(byDtype, tokens) {
   };
 }
 
-/** Language models alone: medians of every repeat of every round. `decode`: one token at a time. */
-function summarizeLanguageModels({ languageModel, libllama }) {
-  const of = (rounds, values) => median(rounds.flatMap(values));
-  const ours = languageModel.length > 0 && {
-    encode: of(languageModel, ({ encode }) => encode),
-    prefill: of(languageModel, ({ prefill }) => prefill),
+/** A language model alone: medians of every repeat of every round. `decode<N>`: a step of N rows. */
+function summarizeLanguageModel(rounds) {
+  const of = values => median(rounds.flatMap(values));
+  const encode = of(round => round.encode);
+  return {
+    ...(encode > 0 && { encode }),
+    prefill: of(round => round.prefill),
     ...Object.fromEntries(
-      Object.keys(languageModel[0].decode).map(rows => [
-        `decode${rows}`,
-        of(languageModel, round => round.decode[rows]),
-      ]),
+      Object.keys(rounds[0].decode).map(rows => [`decode${rows}`, of(round => round.decode[rows])]),
     ),
   };
-  const theirs = libllama.length > 0 && {
-    encode: of(libllama, ({ encode }) => encode),
-    prefill: of(libllama, ({ firstToken }) => firstToken),
-    decode1: of(libllama, ({ decode }) => decode),
-  };
-  return { ...(ours && { languageModel: ours }), ...(theirs && { libllama: theirs }) };
 }
 
 export function summarize(rounds, model, options) {
@@ -104,7 +108,8 @@ export function summarize(rounds, model, options) {
   return {
     ours: summarizeOurs(rounds.ours, model.size),
     theirs: measured ? summarizeTransformers(rounds.transformers, options.tokens) : undefined,
-    ...summarizeLanguageModels(rounds),
+    ...(rounds.languageModel.length > 0 && { languageModel: summarizeLanguageModel(rounds.languageModel) }),
+    ...(rounds.libllama.length > 0 && { libllama: summarizeLanguageModel(rounds.libllama) }),
     busy: Math.max(...rounds.busy),
   };
 }

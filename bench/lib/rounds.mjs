@@ -11,7 +11,7 @@ import {
 /** Everything that is measured in a round: `{ title, list, measure }`, where `list` takes the results. */
 function measurements(options, model, photo, python, results) {
   const list = [{ title: 'instructblip', list: results.ours, measure: () => measureOurs(options, model, photo) }];
-  if (canMeasureLanguageModel(model)) {
+  if (canMeasureLanguageModel()) {
     const own = () => measureOurLanguageModel(options, model);
     list.push({ title: 'language model alone', list: results.languageModel, measure: own });
     const theirs = () => measureLibllama(options, model);

@@ -9,7 +9,6 @@
 
 #include "engine-log.h"
 #include "error.h"
-#include "gemm/accelerator.h"
 #include "graph.h"
 #include "threads.h"
 #include "trace.h"
@@ -151,21 +150,13 @@ void Compute::find_weight_places() {
         if (device != cpu_ && own != plain) weight_places_.push_back({device, own});
     }
     // Buffers that keep weights in an order made for this CPU's instructions (AMX, CPU_REPACK).
-    std::vector<WeightPlace> rest;
     if (const auto get_extra =
             backend_function<ggml_backend_dev_get_extra_bufts_t>(cpu_, "ggml_backend_dev_get_extra_bufts")) {
         for (ggml_backend_buffer_type_t* extra = get_extra(cpu_); extra != nullptr && *extra != nullptr; ++extra) {
-            const bool is_amx = std::strcmp(ggml_backend_buft_name(*extra), "AMX") == 0;
-            (is_amx ? weight_places_ : rest).push_back({cpu_, *extra});
+            weight_places_.push_back({cpu_, *extra});
         }
     }
-    rest.push_back({cpu_, plain});
-    few_rows_places_ = weight_places_;
-    // Our accelerator reads weights as the file has them, and is faster than CPU_REPACK is with many rows.
-    if (ggml_backend_dev_t accelerator = accelerator_device()) weight_places_.push_back({accelerator, plain});
-    for (std::vector<WeightPlace>* places : {&weight_places_, &few_rows_places_}) {
-        places->insert(places->end(), rest.begin(), rest.end());
-    }
+    weight_places_.push_back({cpu_, plain});
 }
 
 void Compute::require_memory(uint64_t bytes, const std::string& what, const std::string& remedy) const {
@@ -182,8 +173,8 @@ bool Compute::should_abort(void* self) {
     return cancel != nullptr && cancel->cancelled();
 }
 
-// Half allocated, it is not to be used again, nor freed: where two backends share a type of buffers, as the accelerator
-// and the CPU do, the one's buffer that could not grow was freed, and the other's is still that one.
+// Half allocated, it is not to be used again, nor freed: where two backends share a type of buffers, as
+// BLAS and the CPU do, the one's buffer that could not grow was freed, and the other's is still that one.
 void Compute::abandon_scheduler() {
     static auto& abandoned = *new std::vector<ggml_backend_sched_t>();
     abandoned.push_back(scheduler_.release());

@@ -35,9 +35,8 @@ class Compute {
     bool is_cpu() const { return device_ == cpu_; }
     int threads() const { return threads_; }
 
-    // Where weights may go, best first: those that many rows are multiplied with, as a rule, and those that few are.
+    // Where weights may go, best first.
     const std::vector<WeightPlace>& weight_places() const { return weight_places_; }
-    const std::vector<WeightPlace>& few_rows_places() const { return few_rows_places_; }
     // For tables that are looked up: the CPU's plain memory.
     WeightPlace table_place() const { return {cpu_, ggml_backend_dev_buffer_type(cpu_)}; }
 
@@ -65,7 +64,6 @@ class Compute {
     ggml_backend_dev_t device_;
     int threads_;
     std::vector<WeightPlace> weight_places_;
-    std::vector<WeightPlace> few_rows_places_;
     std::vector<ggml_backend_ptr> backends_;  // best first; the CPU is last
     ggml_backend_sched_ptr scheduler_;        // keeps the memory of activations between calls
     const CancelToken* cancel_ = nullptr;     // of the run in progress

@@ -16,7 +16,7 @@
 
 #include "engine-log.h"
 #include "error.h"
-#include "gemm/accelerator.h"
+#include "gemm/engine-hook.h"
 
 namespace fs = std::filesystem;
 
@@ -146,7 +146,7 @@ EngineInfo initialize_engine(const std::string& directory, const std::vector<std
                          "no CPU backend of the engine could be loaded from " + expected.string() + log.as_reason());
     }
     load_gpu_modules(module_directories);
-    register_accelerator();
+    install_kernels();
     llama_backend_init();
     engine_info = EngineInfo{llama_version(), expected.string(), cpu_features(), list_devices()};
     return *engine_info;

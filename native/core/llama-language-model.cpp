@@ -147,8 +147,8 @@ void LlamaContext::load_model(const GgufFile& file, const Compute& compute, cons
     llama_model_params params = llama_model_default_params();
     params.devices = devices;
     params.n_gpu_layers = compute.is_cpu() ? 0 : options.gpu_layers;
-    params.use_extra_bufts = true;
-    params.load_mode = is_repacked(file, compute) ? LLAMA_LOAD_MODE_NONE : LLAMA_LOAD_MODE_AUTO;
+    params.use_extra_bufts = is_repacked(file, compute);
+    params.load_mode = params.use_extra_bufts ? LLAMA_LOAD_MODE_NONE : LLAMA_LOAD_MODE_AUTO;
     LoadState state{monitor, file.file_size(), nullptr};
     params.progress_callback = on_load_progress;
     params.progress_callback_user_data = &state;

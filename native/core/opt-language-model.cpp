@@ -16,8 +16,7 @@ constexpr int32_t position_offset = 2;
 
 }  // namespace
 
-OptWeights OptWeights::declare(WeightSink& all, const OptConfig& config) {
-    FewRowsSink sink(all);
+OptWeights OptWeights::declare(WeightSink& sink, const OptConfig& config) {
     const int64_t hidden = config.hidden_size;
     const int64_t width = config.word_embed_proj_dim;
     const bool bias = config.enable_bias;

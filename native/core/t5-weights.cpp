@@ -43,9 +43,8 @@ T5Weights T5Weights::declare(WeightSink& sink, const T5Config& config) {
     T5Weights model{};
     model.tokens = sink.add("token_embd.weight", {config.vocab_size, config.d_model}, WeightUse::table);
     model.encoder = declare_stack(sink, config, "enc", config.num_layers, false);
-    FewRowsSink decoder(sink);
-    model.decoder = declare_stack(decoder, config, "dec", config.num_decoder_layers, true);
-    model.head = Linear::declare(decoder, config.tie_word_embeddings ? "token_embd" : "output", config.vocab_size,
+    model.decoder = declare_stack(sink, config, "dec", config.num_decoder_layers, true);
+    model.head = Linear::declare(sink, config.tie_word_embeddings ? "token_embd" : "output", config.vocab_size,
                                  config.d_model, false);
     return model;
 }

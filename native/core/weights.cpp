@@ -1,9 +1,12 @@
 #include "weights.h"
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "error.h"
+#include "gemm/engine-hook.h"
 
 namespace instructblip {
 namespace {
@@ -47,14 +50,10 @@ const GgufTensor& checked_tensor(const GgufFile& file, const std::string& name, 
     return tensor;
 }
 
-bool is_product(WeightUse use) {
-    return use == WeightUse::product || use == WeightUse::few_rows;
-}
-
 // ggml's dimensions. A product's inner ones count as one: rows lie one after another all the same.
 std::vector<int64_t> dimensions(const GgufTensor& source, WeightUse use) {
     std::vector<int64_t> ne(source.shape.rbegin(), source.shape.rend());
-    if (!is_product(use)) return ne;
+    if (use != WeightUse::product) return ne;
     const int64_t rows = ne.back();
     int64_t columns = 1;
     for (size_t i = 0; i + 1 < ne.size(); ++i) columns *= ne[i];
@@ -68,7 +67,7 @@ std::vector<ggml_tensor*> sample_operations(ggml_context* context, ggml_tensor* 
         ggml_tensor* const ids = ggml_new_tensor_1d(context, GGML_TYPE_I32, sample_rows);
         return {ggml_get_rows(context, weight, ids)};
     }
-    if (is_product(use)) {
+    if (use == WeightUse::product) {
         ggml_tensor* const x = ggml_new_tensor_2d(context, GGML_TYPE_F32, weight->ne[0], sample_rows);
         return {ggml_mul_mat(context, weight, x)};
     }
@@ -95,16 +94,19 @@ bool can_map(const WeightPlace& place) {
     return props.caps.buffer_from_host_ptr && place.buffer_type == ggml_backend_dev_buffer_type(place.device);
 }
 
-std::vector<WeightPlace> places_for(const Compute& compute, WeightUse use) {
-    switch (use) {
-        case WeightUse::table:
-            // Tables stay with the CPU: few devices look rows up in every type, and few rows are wanted.
-            return {compute.table_place()};
-        case WeightUse::few_rows:
-            return compute.few_rows_places();
-        default:
-            return compute.weight_places();
+// CPU_REPACK's products are slower than ours from the file's order.
+bool is_beaten_by_kernels(const WeightPlace& place, ggml_type type, int64_t columns) {
+    return std::strcmp(ggml_backend_buft_name(place.buffer_type), "CPU_REPACK") == 0 && kernels_multiply(type, columns);
+}
+
+std::optional<WeightPlace> best_place(const Compute& compute, ggml_type type, const std::vector<int64_t>& ne,
+                                      WeightUse use) {
+    // Tables stay with the CPU: few devices look rows up in every type, and few rows are wanted.
+    if (use == WeightUse::table) return compute.table_place();
+    for (const WeightPlace& place : compute.weight_places()) {
+        if (can_live_in(place, type, ne, use) && !is_beaten_by_kernels(place, type, ne[0])) return place;
     }
+    return std::nullopt;
 }
 
 [[noreturn]] void throw_out_of_memory(const WeightPlace& place) {
@@ -116,10 +118,8 @@ std::vector<WeightPlace> places_for(const Compute& compute, WeightUse use) {
 }  // namespace
 
 bool leaves_file_order(const Compute& compute, ggml_type type, int64_t rows, int64_t columns) {
-    for (const WeightPlace& place : compute.few_rows_places()) {
-        if (can_live_in(place, type, {columns, rows}, WeightUse::few_rows)) return !can_map(place);
-    }
-    return false;
+    const std::optional<WeightPlace> place = best_place(compute, type, {columns, rows}, WeightUse::product);
+    return place && !can_map(*place);
 }
 
 ggml_tensor* WeightCheck::add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) {
@@ -172,10 +172,7 @@ Weights::Group& Weights::group_at(const WeightPlace& place) {
 }
 
 WeightPlace Weights::choose_place(const GgufTensor& source, WeightUse use) const {
-    const std::vector<int64_t> ne = dimensions(source, use);
-    for (const WeightPlace& place : places_for(compute_, use)) {
-        if (can_live_in(place, source.type, ne, use)) return place;
-    }
+    if (const auto place = best_place(compute_, source.type, dimensions(source, use), use)) return *place;
     throw ModelError("MODEL_FILE_UNSUPPORTED", "no device can compute with tensor '" + source.name + "' of " +
                                                    file_->path() + ", which has type " + ggml_type_name(source.type));
 }

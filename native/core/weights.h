@@ -26,13 +26,12 @@ struct LoadMonitor {
 
 // What a weight is used for: decides where it can live.
 enum class WeightUse {
-    product,   // matrix [rows, columns] of products with many rows, any weight type
-    few_rows,  // the same with few rows: a decoder's
-    vector,    // F32, added or multiplied
-    table,     // rows are looked up, any weight type
+    product,  // matrix [rows, columns], any weight type
+    vector,   // F32, added or multiplied
+    table,    // rows are looked up, any weight type
 };
 
-// Whether a decoder's matrix of this type and shape [rows, columns] computes fastest in a buffer with an order of its
+// Whether a matrix of this type and shape [rows, columns] computes fastest in a buffer with an order of its
 // own (AMX, CPU_REPACK, a GPU's) instead of the file's bytes.
 bool leaves_file_order(const Compute& compute, ggml_type type, int64_t rows, int64_t columns);
 
@@ -44,18 +43,6 @@ class WeightSink {
     // A weight of this shape (PyTorch order). A product's inner dimensions count as one.
     // Throws MODEL_FILE_TENSOR_MISSING, MODEL_FILE_TENSOR_INVALID, MODEL_FILE_UNSUPPORTED.
     virtual ggml_tensor* add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) = 0;
-};
-
-// Declares the products of a decoder: what it passes on has few rows.
-class FewRowsSink : public WeightSink {
-  public:
-    explicit FewRowsSink(WeightSink& sink) : sink_(sink) {}
-    ggml_tensor* add(const std::string& name, const std::vector<int64_t>& shape, WeightUse use) override {
-        return sink_.add(name, shape, use == WeightUse::product ? WeightUse::few_rows : use);
-    }
-
-  private:
-    WeightSink& sink_;
 };
 
 class WeightCheck : public WeightSink {

@@ -9,9 +9,11 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "check.h"
+#include "team.h"
 
 using namespace instructblip::gemm;
 
@@ -77,9 +79,12 @@ struct Case {
     }
 
     void run(const Kernels& kernels, int threads) {
-        Multiplier multiplier(kernels);
+        const Multiplier multiplier(kernels, {type, size.rows, size.columns, size.count, 1});
+        std::vector<uint8_t> memory(multiplier.memory_size(threads));
         const MatrixProduct product{{w.data(), w_stride, size.rows}, x.data(), x_stride, y.data(), y_stride};
-        multiplier.multiply({type, size.columns, size.count}, {product}, threads);
+        team::run(threads, [&](const Member& member) {
+            multiplier.multiply(member, [&](int64_t) { return product; }, memory.data());
+        });
     }
 
     double expected(int64_t row, int64_t output) const {
@@ -176,19 +181,23 @@ void test_whole_numbers(const Kernels& kernels) {
     }
 }
 
-// A row's result is the same alone, in company and on more threads.
+// A row's result is the same in other company, as long as there is few or much of it, and on more threads.
 void test_independence(const Kernels& kernels) {
     for (const ggml_type type : {GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q6_K}) {
         if (!Multiplier::supports(kernels, type, 512)) continue;
-        Case all(type, {45, 512, 19}, 1, 3);
-        all.run(kernels, 1);
-        Case threads = all;
-        threads.run(kernels, 3);
-        CHECK(threads.y == all.y);
-        Case alone = all;
-        alone.size.count = 1;
-        alone.run(kernels, 1);
-        CHECK(std::equal(alone.y.begin(), alone.y.begin() + 45, all.y.begin()));
+        const bool few = Multiplier::takes_few_rows(kernels, type, 512);
+        for (const auto& [many, fewer] : {std::pair<int64_t, int64_t>{19, few ? kernels.few_rows + 1 : 1},
+                                          std::pair<int64_t, int64_t>{few ? kernels.few_rows : 2, 1}}) {
+            Case all(type, {45, 512, many}, 1, 3);
+            all.run(kernels, 1);
+            Case threads = all;
+            threads.run(kernels, 3);
+            CHECK(threads.y == all.y);
+            Case rest = all;
+            rest.size.count = fewer;
+            rest.run(kernels, 1);
+            CHECK(std::equal(rest.y.begin(), rest.y.begin() + 45, all.y.begin()));
+        }
     }
 }
 
@@ -244,9 +253,11 @@ void test_gelu(const Kernels& kernels) {
     std::vector<float> y(count + 1, 7);
     std::vector<float> gated(count);
     const std::vector<float> factor(count, 3);
-    Multiplier multiplier(kernels);
-    multiplier.gelu(x.data(), nullptr, count, y.data(), 2);
-    multiplier.gelu(x.data(), factor.data(), count, gated.data(), 1);
+    const auto run = [&](int threads, const float* from, const float* factors, int64_t size, float* to) {
+        team::run(threads, [&](const Member& member) { gelu(kernels, member, from, factors, size, to); });
+    };
+    run(3, x.data(), nullptr, count, y.data());
+    run(1, x.data(), factor.data(), count, gated.data());
     double worst = 0;
     for (size_t i = 0; i < count; ++i) {
         const double exact = 0.5 * x[i] * std::erfc(-x[i] / std::sqrt(2.0));
@@ -257,10 +268,10 @@ void test_gelu(const Kernels& kernels) {
     CHECK(y[count] == 7);
     const float far[] = {-1e30F, -0.0F, 0.0F, 1e30F};
     float far_y[4];
-    multiplier.gelu(far, nullptr, 4, far_y, 1);
+    run(2, far, nullptr, 4, far_y);
     CHECK(far_y[0] == 0 && far_y[1] == 0 && far_y[2] == 0 && far_y[3] == 1e30F);
     const float none = std::numeric_limits<float>::quiet_NaN();
-    multiplier.gelu(&none, nullptr, 1, far_y, 1);
+    run(1, &none, nullptr, 1, far_y);
     CHECK(std::isnan(far_y[0]));
 }
 

@@ -17,9 +17,16 @@ export interface BenchResult {
   readonly decode: number;
   /** From the call to the first token. */
   readonly firstToken: number;
+  /** The same for a second question about a picture. */
+  readonly secondQuestion: number;
+  /** How long the event loop was held up while answers came: 99 of 100 times no longer. */
+  readonly eventLoopDelay: number;
   readonly total: number;
   /** Most memory that the process held at once, bytes. Resident pages of mapped model files count. */
   readonly peakMemory: number;
+  readonly beams?: number;
+  /** Of that many beams. */
+  readonly beamStep?: number;
   readonly parallel?: number;
   /** Of all parallel calls together. */
   readonly parallelTokensPerSecond?: number;
@@ -46,9 +53,12 @@ export function describeBench(result: BenchResult): string {
     ],
     ['decode', `${milliseconds(result.decode)} per token, ${(1000 / result.decode).toFixed(1)} tokens/s`],
     ['first token', milliseconds(result.firstToken)],
+    ['second question, first token', milliseconds(result.secondQuestion)],
     [`whole answer (${result.generatedTokens} tokens)`, milliseconds(result.total)],
+    ['event-loop delay (99 %)', milliseconds(result.eventLoopDelay)],
     ['peak memory', formatBytes(result.peakMemory)],
   ];
+  if (result.beamStep !== undefined) rows.push([`a step of ${result.beams} beams`, milliseconds(result.beamStep)]);
   if (result.parallelTokensPerSecond !== undefined)
     rows.push([`${result.parallel} calls at once`, `${result.parallelTokensPerSecond.toFixed(1)} tokens/s together`]);
   const width = Math.max(...rows.map(([label]) => label.length));

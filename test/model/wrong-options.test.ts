@@ -71,7 +71,7 @@ const delivery = {
   },
 };
 /** predictAnswers has names of its own for these, and no stop strings. */
-const NOT_OF_ANSWERS = ['maxLength', 'maxNewTokens', 'minLength', 'minNewTokens', 'stopStrings'];
+const NOT_OF_ANSWERS = ['maxLength', 'maxNewTokens', 'minLength', 'minNewTokens', 'stopStrings', 'choices'];
 const answerRules = Object.fromEntries(Object.entries(OPTION_RULES).filter(([name]) => !NOT_OF_ANSWERS.includes(name)));
 
 const facts = { config: new InstructBlipConfig(), textInput: true };

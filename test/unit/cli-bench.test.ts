@@ -44,8 +44,11 @@ describe('bench', () => {
     const result = JSON.parse(out);
     expect(result).toMatchObject({ generatedTokens: 6, imageTokens: 2, repeats: 2 });
     expect(load).toHaveBeenCalledWith('/package/models/demo', expect.objectContaining({ threads: 3 }));
-    expect(model.work.filter(name => name.startsWith('prefill'))).toHaveLength(3);
-    expect(model.work.filter(name => name.startsWith('decode'))).toHaveLength(3 * 5);
+    // As many again for the second question, of two tokens each.
+    expect(model.work.filter(name => name.startsWith('prefill'))).toHaveLength(3 + 3);
+    expect(model.work.filter(name => name.startsWith('decode'))).toHaveLength(3 * 5 + 3);
+    expect(result.secondQuestion).toBeLessThan(result.firstToken);
+    expect(result.eventLoopDelay).toBeGreaterThan(0);
     for (const stage of ['vision', 'qformer', 'prefill', 'decode']) expect(result[stage]).toBeGreaterThan(DELAY * 0.9);
     expect(result.decode).toBeLessThan(2 * DELAY);
     expect(result.firstToken).toBeGreaterThan(3 * DELAY * 0.9);
@@ -61,6 +64,12 @@ describe('bench', () => {
     expect(load.mock.calls[0][1]).toMatchObject({ maxBatch: 2 });
   });
 
+  it('measures beams', async () => {
+    const { out } = await run('--max-new-tokens', '3', '--repeats', '1', '--beams', '4', '--json');
+    expect(JSON.parse(out)).toMatchObject({ beams: 4, beamStep: expect.any(Number) });
+    expect(load.mock.calls[0][1]).toMatchObject({ maxBatch: 4 });
+  });
+
   it('takes a folder or two files, and prints a table', async () => {
     const { code, out } = await run('--model', '/m', '--repeats', '1', '--max-new-tokens', '2');
     expect([code, load.mock.calls[0][0]]).toEqual([0, '/m']);
@@ -73,6 +82,7 @@ describe('bench', () => {
     ['--repeats', '0'],
     ['--max-new-tokens', '1'],
     ['--parallel', '1.5'],
+    ['--beams', '1'],
     ['--model', 'a', '--vision', 'b'],
     ['--vision', 'b'],
   ])('refuses %s %s', async (...args) => {
@@ -82,11 +92,15 @@ describe('bench', () => {
 
   it('reports rates from times', () => {
     expect([median([3, 1, 2]), median([4, 1])]).toEqual([2, 2.5]);
-    const times = { load: 1, preprocess: 2, vision: 3, qformer: 4, prefill: 640, decode: 50, firstToken: 5, total: 6 };
+    const stages = { load: 1, preprocess: 2, vision: 3, qformer: 4, prefill: 640, decode: 50, total: 6 };
+    const times = { ...stages, firstToken: 5, secondQuestion: 2.5, eventLoopDelay: 1.25, beams: 5, beamStep: 75 };
     const counts = { imageTokens: 32, promptTokens: 32, generatedTokens: 8, repeats: 3, peakMemory: 2e9 };
     const text = describeBench({ model: 'm', device: 'CPU', ...times, ...counts });
     expect(text).toContain('640 ms, 100.0 tokens/s');
     expect(text).toContain('50.0 ms per token, 20.0 tokens/s');
     expect(text).toContain('2.0 GB');
+    expect(text).toMatch(/second question, first token +2.50 ms\n/);
+    expect(text).toMatch(/event-loop delay \(99 %\) +1.25 ms\n/);
+    expect(text).toMatch(/a step of 5 beams +75.0 ms\n/);
   });
 });

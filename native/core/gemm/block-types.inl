@@ -61,6 +61,7 @@ struct Q5_1 {
 template <class Type>
 struct Blocks {
     static constexpr int64_t group = 32;
+    static constexpr int64_t block = 32;
     static constexpr size_t bytes = Type::bytes;
 
     // From `column` on, as far as there are columns.
@@ -78,7 +79,7 @@ struct Blocks {
 };
 
 // 12 bytes of six bits each → eight scales and eight minima (Q4_K, Q5_K).
-Eight eight_of_six_bits(const uint8_t* block) {
+inline __attribute__((always_inline)) Eight eight_of_six_bits(const uint8_t* block) {
     uint32_t words[3];
     __builtin_memcpy(words, block + 4, sizeof(words));
     constexpr uint32_t low_four = 0x0f0f0f0f;
@@ -93,11 +94,13 @@ Eight eight_of_six_bits(const uint8_t* block) {
 
 struct Q4_K {
     static constexpr int64_t group = 32;
+    static constexpr int64_t block = 256;
+    static constexpr size_t bytes = 144;
     static Eight eight(const uint8_t* row, int64_t column, int64_t) {
-        return eight_of_six_bits(row + column / 256 * 144);
+        return eight_of_six_bits(row + column / 256 * static_cast<int64_t>(bytes));
     }
     static void values(const uint8_t* row, int64_t column, int64_t, Bytes* values) {
-        const uint8_t* const block = row + column / 256 * 144;
+        const uint8_t* const block = row + column / 256 * static_cast<int64_t>(bytes);
         const int64_t pair = column / 64 % 4;
         const Bytes bytes = load_bytes(block + 16 + 32 * pair);
         values[0] = low_fours(bytes);
@@ -107,11 +110,13 @@ struct Q4_K {
 
 struct Q5_K {
     static constexpr int64_t group = 32;
+    static constexpr int64_t block = 256;
+    static constexpr size_t bytes = 176;
     static Eight eight(const uint8_t* row, int64_t column, int64_t) {
-        return eight_of_six_bits(row + column / 256 * 176);
+        return eight_of_six_bits(row + column / 256 * static_cast<int64_t>(bytes));
     }
     static void values(const uint8_t* row, int64_t column, int64_t, Bytes* values) {
-        const uint8_t* const block = row + column / 256 * 176;
+        const uint8_t* const block = row + column / 256 * static_cast<int64_t>(bytes);
         const int64_t pair = column / 64 % 4;
         const Bytes high = load_bytes(block + 16);
         const Bytes bytes = load_bytes(block + 48 + 32 * pair);
@@ -122,14 +127,16 @@ struct Q5_K {
 
 struct Q6_K {
     static constexpr int64_t group = 16;
+    static constexpr int64_t block = 256;
+    static constexpr size_t bytes = 210;
     static constexpr int zero = 32;
     static Eight eight(const uint8_t* row, int64_t column, int64_t) {
-        const uint8_t* const block = row + column / 256 * 210;
+        const uint8_t* const block = row + column / 256 * static_cast<int64_t>(bytes);
         const Floats whole = from_signed_bytes(block + 192 + column % 256 / 16);
         return around_zero(scaled(whole, half(block + 208)), zero);
     }
     static void values(const uint8_t* row, int64_t column, int64_t, Bytes* values) {
-        const uint8_t* const block = row + column / 256 * 210;
+        const uint8_t* const block = row + column / 256 * static_cast<int64_t>(bytes);
         const int64_t half_block = column / 128 % 2;
         const int64_t quarter = column / 64 % 2;  // of the half block: its low or its high four bits
         const Bytes high = load_bytes(block + 128 + 32 * half_block);
@@ -140,3 +147,13 @@ struct Q6_K {
         }
     }
 };
+
+// What comes next is on its way: several rows that are read at a time look like no order to a CPU, and one that it
+// follows ends with every page. So far ahead memory is in time.
+template <class Type>
+void prefetch(const uint8_t* row, int64_t column) {
+    constexpr int64_t distance = 16384;
+    constexpr auto size = static_cast<int64_t>(Type::bytes) * (256 / Type::block);
+    const uint8_t* const from = row + column / 256 * size + distance;
+    for (int64_t line = 0; line < size; line += 64) __builtin_prefetch(from + line);
+}

@@ -222,13 +222,15 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
     }
 }
 
+#include "few-rows-avx512.inl"
+#include "few-rows.inl"
 #include "quantized-kernels.inl"
 
 }  // namespace
 
-const Kernels avx512_kernels = {"avx512",  panel_rows,         row_tile,   quantized_row_tile, 1,
-                                pack<F32>, pack<F16>,          pack<BF16>, multiply_float,     format,
-                                quantize,  multiply_quantized, gelu};
+const Kernels avx512_kernels = {"avx512",           panel_rows, row_tile,   quantized_row_tile, most_few_rows, 1,
+                                pack<F32>,          pack<F16>,  pack<BF16>, multiply_float,     format,        quantize,
+                                multiply_quantized, gelu};
 
 }  // namespace instructblip::gemm
 #endif

@@ -40,10 +40,15 @@ struct QuantizedRows {
 using Unpack = void (*)(const WeightRows& rows, int64_t column, int64_t columns, const QuantizedPanel& panel);
 using Pack = void (*)(const WeightRows& rows, int64_t column, int64_t columns, float* panel);
 
-// How weights of one type become a panel of whole numbers. Columns come in whole multiples of 32.
+// y [count,rows] = x · rows, for few rows of x, from the weights as they lie. `stride`: floats from row to row of y.
+using MultiplyFew = void (*)(const WeightRows& rows, int64_t columns, const QuantizedRows& x, int64_t count, float* y,
+                             int64_t stride);
+
+// How weights of one type are multiplied as whole numbers. Columns come in whole multiples of 32.
 struct QuantizedFormat {
     Unpack unpack = nullptr;  // nullptr: there is none, the float kernel takes the type
     int64_t group = 0;
+    MultiplyFew multiply_few = nullptr;  // nullptr: there is none
 };
 
 struct Kernels {
@@ -51,6 +56,7 @@ struct Kernels {
     int64_t panel;           // rows of weights that are packed together
     int64_t float_tile;      // most rows of x that multiply_float takes
     int64_t quantized_tile;  // most rows of x that multiply_quantized takes
+    int64_t few_rows;        // most rows of x that a format's multiply_few takes
     size_t value_size;       // bytes of a quantized value of x
 
     // w [rows,K] of F32, F16, BF16 → panel [K,panel]

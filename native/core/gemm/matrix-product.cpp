@@ -3,6 +3,8 @@
 #include <ggml.h>
 
 #include <algorithm>
+#include <atomic>
+#include <new>
 
 namespace instructblip::gemm {
 namespace {
@@ -11,11 +13,28 @@ namespace {
 // numbers in the first. A multiple of every type's block.
 constexpr int64_t chunk_columns = 512;
 
-constexpr int64_t gelu_chunk = 8192;
+// Rows of weights that a thread takes at a time where x has few rows.
+constexpr int64_t few_rows_chunk = 32;
+
+constexpr int64_t gelu_chunk = 1024;
+
+constexpr size_t cache_line = 64;
 
 int64_t divide_up(int64_t value, int64_t by) {
     return (value + by - 1) / by;
 }
+
+size_t aligned(size_t size) {
+    return (size + cache_line - 1) / cache_line * cache_line;
+}
+
+// What a member computes of `count` things that take the same time.
+struct Share {
+    int64_t first;
+    int64_t end;
+    Share(const Member& member, int64_t count)
+        : first(count * member.thread / member.threads), end(count * (member.thread + 1) / member.threads) {}
+};
 
 // Calls use(first, count) for tiles of at most `most` rows, as even as can be.
 template <class Use>
@@ -33,12 +52,12 @@ WeightRows rows_from(const WeightRows& rows, int64_t first, int64_t most) {
 
 // The next chunk of the panel is on its way while this one is multiplied: rows lie far apart, more of them than a CPU
 // follows by itself.
-void prefetch_chunk(const WeightRows& rows, size_t first, size_t last) {
+void prefetch_chunk([[maybe_unused]] const WeightRows& rows, [[maybe_unused]] size_t first,
+                    [[maybe_unused]] size_t last) {
 #ifdef __GNUC__
-    constexpr size_t line = 64;
     for (int64_t i = 0; i < rows.count; ++i) {
         const uint8_t* const row = rows.data + static_cast<size_t>(i) * rows.stride;
-        for (size_t byte = first; byte < last; byte += line) __builtin_prefetch(row + byte);
+        for (size_t byte = first; byte < last; byte += cache_line) __builtin_prefetch(row + byte);
     }
 #endif
 }
@@ -56,114 +75,161 @@ Pack pack_of(const Kernels& kernels, int type) {
     }
 }
 
+float* floats(uint8_t* memory) {
+    return reinterpret_cast<float*>(memory);
+}
+
 }  // namespace
+
+// What a call of `multiply` works on.
+struct Multiplier::Job {
+    const std::function<MatrixProduct(int64_t)>& products;
+    uint8_t* memory;
+};
+
+Multiplier::Multiplier(const Kernels& kernels, const ProductShape& shape)
+    : kernels_(kernels), shape_(shape), format_(kernels.format(shape.type)), layout_(layout()) {}
 
 bool Multiplier::supports(const Kernels& kernels, int type, int64_t columns) {
     const QuantizedFormat format = kernels.format(type);
     return format.unpack != nullptr ? columns % block_size == 0 : pack_of(kernels, type) != nullptr;
 }
 
-void Multiplier::multiply(const ProductShape& shape, const std::vector<MatrixProduct>& products, int threads) {
-    const QuantizedFormat format = kernels_.format(shape.type);
-    scratch_.resize(std::max(scratch_.size(), static_cast<size_t>(threads)));
-    for (Scratch& scratch : scratch_) {
-        scratch.sums.resize(static_cast<size_t>(shape.count * kernels_.panel));
-        const auto values = static_cast<size_t>(chunk_columns * kernels_.panel);
-        if (format.unpack == nullptr) {
-            scratch.panel.resize(values);
+bool Multiplier::takes_few_rows(const Kernels& kernels, int type, int64_t columns) {
+    return kernels.format(type).multiply_few != nullptr && columns % block_size == 0;
+}
+
+bool Multiplier::has_few_rows() const {
+    return format_.multiply_few != nullptr && shape_.count <= kernels_.few_rows;
+}
+
+Multiplier::Layout Multiplier::layout() const {
+    Layout layout{};
+    layout.values = cache_line;  // behind the counter
+    const auto x = static_cast<size_t>(is_quantized() ? shape_.products * shape_.count * shape_.columns : 0);
+    layout.scales = layout.values + aligned(x * kernels_.value_size);
+    layout.sums = layout.scales + aligned(x / block_size * sizeof(float));
+    layout.scratch =
+        layout.sums + aligned(x / static_cast<size_t>(std::max<int64_t>(format_.group, 1)) * sizeof(float));
+    if (has_few_rows()) return layout;
+    const auto panel = static_cast<size_t>(chunk_columns * kernels_.panel);
+    const size_t groups = is_quantized() ? panel / static_cast<size_t>(format_.group) : 0;
+    layout.panel = 0;
+    layout.panel_scales = aligned(is_quantized() ? panel * kernels_.value_size : panel * sizeof(float));
+    layout.mins = layout.panel_scales + aligned(groups * sizeof(float));
+    layout.of = layout.mins + aligned(groups * sizeof(float));
+    layout.scratch_size = layout.of + aligned(static_cast<size_t>(shape_.count * kernels_.panel) * sizeof(float));
+    return layout;
+}
+
+size_t Multiplier::memory_size(int threads) const {
+    return layout_.scratch + static_cast<size_t>(threads) * layout_.scratch_size + cache_line;  // to begin at a line
+}
+
+void Multiplier::multiply(const Member& member, const std::function<MatrixProduct(int64_t)>& products,
+                          void* memory) const {
+    const auto address = reinterpret_cast<uintptr_t>(memory);
+    const Job job{products, static_cast<uint8_t*>(memory) + (cache_line - address % cache_line) % cache_line};
+    auto* const next = reinterpret_cast<std::atomic<int64_t>*>(job.memory);
+    if (member.thread == 0) new (next) std::atomic<int64_t>(0);
+    if (is_quantized()) quantize(member, job);
+    member.meet();
+    // Threads take the next piece when they have done one: those that the system does not run in time are done without.
+    const int64_t piece = has_few_rows() ? few_rows_chunk : kernels_.panel;
+    const int64_t pieces = divide_up(shape_.rows, piece);
+    uint8_t* const scratch = job.memory + layout_.scratch + static_cast<size_t>(member.thread) * layout_.scratch_size;
+    for (int64_t i = (*next)++; i < pieces * shape_.products; i = (*next)++) {
+        if (has_few_rows()) {
+            multiply_rows(job, i / pieces, i % pieces * piece);
         } else {
-            scratch.values.resize(values * kernels_.value_size);
-            scratch.scales.resize(values / static_cast<size_t>(format.group));
-            scratch.mins.resize(values / static_cast<size_t>(format.group));
+            multiply_panel(job, i / pieces, i % pieces, scratch);
         }
-    }
-    if (format.unpack == nullptr) return run_panels(shape, products, threads);
-    for (const MatrixProduct& product : products) {
-        quantize(shape, product, format.group, threads);
-        run_panels(shape, {product}, threads);
     }
 }
 
-QuantizedRows Multiplier::quantized_rows(const ProductShape& shape, int64_t group, int64_t row, int64_t column) const {
-    const int64_t scales = shape.columns / block_size;
-    const int64_t sums = shape.columns / group;
+// x from this row and column on; rows of all products one after another.
+QuantizedRows Multiplier::quantized_rows(const uint8_t* memory, int64_t row, int64_t column) const {
+    const int64_t scales = shape_.columns / block_size;
+    const int64_t sums = shape_.columns / format_.group;
     const auto bytes = static_cast<int64_t>(kernels_.value_size);
-    return {values_.data() + (row * shape.columns + column) * bytes,
-            shape.columns * bytes,
-            scales_.data() + row * scales + column / block_size,
-            sums_.data() + row * sums + column / group,
+    return {memory + layout_.values + (row * shape_.columns + column) * bytes,
+            shape_.columns * bytes,
+            reinterpret_cast<const float*>(memory + layout_.scales) + row * scales + column / block_size,
+            reinterpret_cast<const float*>(memory + layout_.sums) + row * sums + column / format_.group,
             scales,
             sums};
 }
 
-void Multiplier::quantize(const ProductShape& shape, const MatrixProduct& product, int64_t group, int threads) {
-    const int64_t columns = shape.columns;
-    values_.resize(static_cast<size_t>(shape.count * columns) * kernels_.value_size);
-    scales_.resize(static_cast<size_t>(shape.count * columns / block_size));
-    sums_.resize(static_cast<size_t>(shape.count * columns / group));
-    workers_.run(shape.count, threads, [&](int64_t row, int) {
-        kernels_.quantize(product.x + row * product.x_stride, columns, group,
-                          values_.data() + static_cast<size_t>(row * columns) * kernels_.value_size,
-                          scales_.data() + row * columns / block_size, sums_.data() + row * columns / group);
-    });
+void Multiplier::quantize(const Member& member, const Job& job) const {
+    const Share share(member, shape_.products * shape_.count);
+    for (int64_t row = share.first; row < share.end; ++row) {
+        const MatrixProduct product = job.products(row / shape_.count);
+        const QuantizedRows to = quantized_rows(job.memory, row, 0);
+        kernels_.quantize(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group,
+                          const_cast<uint8_t*>(to.values), const_cast<float*>(to.scales), const_cast<float*>(to.sums));
+    }
 }
 
-void Multiplier::run_panels(const ProductShape& shape, const std::vector<MatrixProduct>& products, int threads) {
-    const int64_t panels = divide_up(products.front().weights.count, kernels_.panel);
-    workers_.run(panels * static_cast<int64_t>(products.size()), threads, [&](int64_t i, int thread) {
-        multiply_panel(shape, products[static_cast<size_t>(i / panels)], i % panels,
-                       scratch_[static_cast<size_t>(thread)]);
-    });
+void Multiplier::multiply_rows(const Job& job, int64_t index, int64_t first) const {
+    const MatrixProduct product = job.products(index);
+    format_.multiply_few(rows_from(product.weights, first, few_rows_chunk), shape_.columns,
+                         quantized_rows(job.memory, index * shape_.count, 0), shape_.count, product.y + first,
+                         product.y_stride);
 }
 
-void Multiplier::multiply_panel(const ProductShape& shape, const MatrixProduct& product, int64_t panel,
-                                Scratch& scratch) {
+void Multiplier::multiply_panel(const Job& job, int64_t index, int64_t panel, uint8_t* scratch) const {
+    const MatrixProduct product = job.products(index);
     const int64_t first = panel * kernels_.panel;
     const WeightRows rows = rows_from(product.weights, first, kernels_.panel);
-    const QuantizedFormat format = kernels_.format(shape.type);
-    std::fill_n(scratch.sums.begin(), shape.count * kernels_.panel, 0.0F);
-    for (int64_t column = 0; column < shape.columns; column += chunk_columns) {
-        const int64_t columns = std::min(chunk_columns, shape.columns - column);
-        const int64_t end = std::min(column + 2 * chunk_columns, shape.columns);
-        const auto type = static_cast<ggml_type>(shape.type);
+    float* const sums = floats(scratch + layout_.of);
+    std::fill_n(sums, shape_.count * kernels_.panel, 0.0F);
+    for (int64_t column = 0; column < shape_.columns; column += chunk_columns) {
+        const int64_t columns = std::min(chunk_columns, shape_.columns - column);
+        const int64_t end = std::min(column + 2 * chunk_columns, shape_.columns);
+        const auto type = static_cast<ggml_type>(shape_.type);
         prefetch_chunk(rows, ggml_row_size(type, column + columns), ggml_row_size(type, end));
-        if (format.unpack == nullptr) {
-            add_floats(shape, product, rows, column, columns, scratch);
+        if (is_quantized()) {
+            add_quantized(job, index, rows, column, columns, scratch);
         } else {
-            add_quantized(shape, format, rows, column, columns, scratch);
+            add_floats(product, rows, column, columns, scratch);
         }
     }
-    for (int64_t row = 0; row < shape.count; ++row) {
-        std::copy_n(scratch.sums.data() + row * kernels_.panel, rows.count, product.y + row * product.y_stride + first);
+    for (int64_t row = 0; row < shape_.count; ++row) {
+        std::copy_n(sums + row * kernels_.panel, rows.count, product.y + row * product.y_stride + first);
     }
 }
 
-void Multiplier::add_floats(const ProductShape& shape, const MatrixProduct& product, const WeightRows& rows,
-                            int64_t column, int64_t columns, Scratch& scratch) const {
-    pack_of(kernels_, shape.type)(rows, column, columns, scratch.panel.data());
-    for_tiles(shape.count, kernels_.float_tile, [&](int64_t first, int64_t count) {
-        kernels_.multiply_float(scratch.panel.data(), columns, product.x + first * product.x_stride + column,
-                                product.x_stride, count, scratch.sums.data() + first * kernels_.panel);
+void Multiplier::add_floats(const MatrixProduct& product, const WeightRows& rows, int64_t column, int64_t columns,
+                            uint8_t* scratch) const {
+    float* const panel = floats(scratch + layout_.panel);
+    float* const sums = floats(scratch + layout_.of);
+    pack_of(kernels_, shape_.type)(rows, column, columns, panel);
+    for_tiles(shape_.count, kernels_.float_tile, [&](int64_t first, int64_t count) {
+        kernels_.multiply_float(panel, columns, product.x + first * product.x_stride + column, product.x_stride, count,
+                                sums + first * kernels_.panel);
     });
 }
 
-void Multiplier::add_quantized(const ProductShape& shape, const QuantizedFormat& format, const WeightRows& rows,
-                               int64_t column, int64_t columns, Scratch& scratch) const {
-    const QuantizedPanel panel{scratch.values.data(), scratch.scales.data(), scratch.mins.data()};
-    format.unpack(rows, column, columns, panel);
-    for_tiles(shape.count, kernels_.quantized_tile, [&](int64_t first, int64_t count) {
-        kernels_.multiply_quantized(panel, columns, format.group, quantized_rows(shape, format.group, first, column),
-                                    count, scratch.sums.data() + first * kernels_.panel);
+void Multiplier::add_quantized(const Job& job, int64_t index, const WeightRows& rows, int64_t column, int64_t columns,
+                               uint8_t* scratch) const {
+    const QuantizedPanel panel{scratch + layout_.panel, floats(scratch + layout_.panel_scales),
+                               floats(scratch + layout_.mins)};
+    float* const sums = floats(scratch + layout_.of);
+    format_.unpack(rows, column, columns, panel);
+    for_tiles(shape_.count, kernels_.quantized_tile, [&](int64_t first, int64_t count) {
+        kernels_.multiply_quantized(panel, columns, format_.group,
+                                    quantized_rows(job.memory, index * shape_.count + first, column), count,
+                                    sums + first * kernels_.panel);
     });
 }
 
-void Multiplier::gelu(const float* x, const float* factor, int64_t count, float* y, int threads) {
-    workers_.run(divide_up(count, gelu_chunk), threads, [&](int64_t chunk, int) {
-        const int64_t first = chunk * gelu_chunk;
-        const int64_t end = std::min(first + gelu_chunk, count);
-        kernels_.gelu(x + first, end - first, y + first);
-        for (int64_t i = first; factor != nullptr && i < end; ++i) y[i] *= factor[i];
-    });
+void gelu(const Kernels& kernels, const Member& member, const float* x, const float* factor, int64_t count, float* y) {
+    const Share share(member, divide_up(count, gelu_chunk));
+    const int64_t first = share.first * gelu_chunk;
+    const int64_t end = std::min(share.end * gelu_chunk, count);
+    if (first >= end) return;
+    kernels.gelu(x + first, end - first, y + first);
+    for (int64_t i = first; factor != nullptr && i < end; ++i) y[i] *= factor[i];
 }
 
 }  // namespace instructblip::gemm

@@ -1,14 +1,22 @@
-// Products of matrices with many rows of x: y [N,R] = x [N,K] · w [R,K]ᵀ, in panels of w and tiles of x. README.md
-// explains both.
+// Products of matrices: y [N,R] = x [N,K] · w [R,K]ᵀ, with many rows of x in panels of w and tiles of x, with few by
+// rows of w. README.md explains them. Several threads compute one together, each by calling the same function.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <functional>
 
 #include "kernels.h"
-#include "workers.h"
 
 namespace instructblip::gemm {
+
+// One of the threads that compute something together.
+struct Member {
+    int thread;  // 0..threads-1
+    int threads;
+    // Returns when all of them have called it.
+    const std::function<void()>& meet;
+};
 
 // One product. Rows of x and y are contiguous, `stride` floats apart.
 struct MatrixProduct {
@@ -19,53 +27,61 @@ struct MatrixProduct {
     int64_t y_stride;
 };
 
-// What several products of one node have in common.
+// What several products have in common.
 struct ProductShape {
-    int type;         // ggml_type of the weights
-    int64_t columns;  // K, at least 1
-    int64_t count;    // N, at least 1
+    int type;          // ggml_type of the weights
+    int64_t rows;      // R, at least 1
+    int64_t columns;   // K, at least 1
+    int64_t count;     // N, at least 1
+    int64_t products;  // at least 1
 };
 
-// Keeps memory between calls.
+// Products of one shape.
 class Multiplier {
   public:
-    explicit Multiplier(const Kernels& kernels) : kernels_(kernels) {}
+    Multiplier(const Kernels& kernels, const ProductShape& shape);
 
     // Whether there are kernels for weights of this type and rows of this length.
     static bool supports(const Kernels& kernels, int type, int64_t columns);
+    // Whether they multiply so few rows of x without packing.
+    static bool takes_few_rows(const Kernels& kernels, int type, int64_t columns);
 
-    // The result of a row of x depends neither on the other rows nor on the number of threads. Throws std::bad_alloc.
-    void multiply(const ProductShape& shape, const std::vector<MatrixProduct>& products, int threads);
+    // Bytes of memory that `multiply` wants.
+    size_t memory_size(int threads) const;
 
-    // y [count] = gelu(x), or gelu(x) · factor [count] where there is one.
-    void gelu(const float* x, const float* factor, int64_t count, float* y, int threads);
+    // Every member calls it, with the same memory and the same products by index. The result of a row of x depends on
+    // no other row but by their number, and not on the number of threads.
+    void multiply(const Member& member, const std::function<MatrixProduct(int64_t)>& products, void* memory) const;
 
   private:
-    struct Scratch {
-        std::vector<float> panel;
-        std::vector<uint8_t> values;
-        std::vector<float> scales;
-        std::vector<float> mins;
-        std::vector<float> sums;
+    // Where things lie in the memory.
+    struct Layout {
+        size_t values, scales, sums;           // of x, quantized
+        size_t scratch;                        // of the first thread
+        size_t panel, mins, panel_scales, of;  // within a thread's: a panel and its sums
+        size_t scratch_size;
     };
+    struct Job;
 
-    void quantize(const ProductShape& shape, const MatrixProduct& product, int64_t group, int threads);
-    // x from this row and column on.
-    QuantizedRows quantized_rows(const ProductShape& shape, int64_t group, int64_t row, int64_t column) const;
-    void run_panels(const ProductShape& shape, const std::vector<MatrixProduct>& products, int threads);
-    void multiply_panel(const ProductShape& shape, const MatrixProduct& product, int64_t panel, Scratch& scratch);
-    void add_floats(const ProductShape& shape, const MatrixProduct& product, const WeightRows& rows, int64_t column,
-                    int64_t columns, Scratch& scratch) const;
-    void add_quantized(const ProductShape& shape, const QuantizedFormat& format, const WeightRows& rows, int64_t column,
-                       int64_t columns, Scratch& scratch) const;
+    Layout layout() const;
+    QuantizedRows quantized_rows(const uint8_t* memory, int64_t row, int64_t column) const;
+    void quantize(const Member& member, const Job& job) const;
+    void multiply_panel(const Job& job, int64_t product, int64_t panel, uint8_t* scratch) const;
+    void add_floats(const MatrixProduct& product, const WeightRows& rows, int64_t column, int64_t columns,
+                    uint8_t* scratch) const;
+    void add_quantized(const Job& job, int64_t product, const WeightRows& rows, int64_t column, int64_t columns,
+                       uint8_t* scratch) const;
+    void multiply_rows(const Job& job, int64_t product, int64_t first) const;
+    bool is_quantized() const { return format_.unpack != nullptr; }
+    bool has_few_rows() const;
 
     const Kernels& kernels_;
-    Workers workers_;
-    std::vector<Scratch> scratch_;  // of each thread
-    // x, quantized
-    std::vector<uint8_t> values_;
-    std::vector<float> scales_;
-    std::vector<float> sums_;
+    const ProductShape shape_;
+    const QuantizedFormat format_;
+    const Layout layout_;
 };
+
+// y [count] = gelu(x), or gelu(x) · factor [count] where there is one. Every member calls it.
+void gelu(const Kernels& kernels, const Member& member, const float* x, const float* factor, int64_t count, float* y);
 
 }  // namespace instructblip::gemm

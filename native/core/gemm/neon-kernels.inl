@@ -192,4 +192,6 @@ void multiply_quantized(const QuantizedPanel& panel, int64_t columns, int64_t gr
     multiply(panel, columns, x, rows, sums);
 }
 
+#include "few-rows-neon.inl"
+#include "few-rows.inl"
 #include "quantized-formats.inl"

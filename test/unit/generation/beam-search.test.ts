@@ -45,7 +45,7 @@ describe('beam search', () => {
     ['groups', 2],
   ] as const)('keeps the hypotheses of transformers 4.34, with their scores: %s', (_, least) => {
     const some = cases.filter(({ options }) => Math.min(options.numBeamGroups ?? 1, 2) === least);
-    expect(some.length).toBeGreaterThanOrEqual(160);
+    expect(some.length).toBeGreaterThanOrEqual(200);
     const others = some.filter(each => JSON.stringify(shownHypotheses(each)) !== JSON.stringify(each.sequences));
     expect(others.map(({ options, scores }) => ({ options, scores }))).toEqual([]);
   });

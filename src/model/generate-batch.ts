@@ -59,8 +59,8 @@ export interface GenerateOutput {
   readonly timings: Timings;
 }
 
-/** Options of `generate` alone that a rule can tell. */
-const OWN_RULES = {
+/** Options of `generate` alone. */
+export const OWN_RULES = {
   signal: signalRule,
   numReturnSequences: integer(1),
   padTokenId: id,

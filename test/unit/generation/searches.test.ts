@@ -1,6 +1,6 @@
 import { beamIndicesOf, scoresOf, sequencesOf } from '../../../src/generation/answer-rows.js';
 import { BeamSearch } from '../../../src/generation/beam-search.js';
-import { COMPAT_PRESETS, type Compat } from '../../../src/generation/compat.js';
+import { type BeamPolicy, COMPAT_PRESETS, type Compat } from '../../../src/generation/compat.js';
 import { type GenerationSettings, settingsOfPrompts } from '../../../src/generation/generation-settings.js';
 import { IndependentSearch } from '../../../src/generation/independent-search.js';
 import type { Search } from '../../../src/generation/search.js';
@@ -35,7 +35,12 @@ function run(
   }
 }
 
-function answersOf(fixture: SearchFixture, compat: Compat, each: SearchCase): Answers[] {
+function answersOf(
+  fixture: SearchFixture,
+  compat: Compat,
+  each: SearchCase,
+  changes: Partial<GenerationSettings> = {},
+): Answers[] {
   const { numReturnSequences = 1, ...options } = each.options;
   const noLength = options.maxLength === undefined && options.maxNewTokens === undefined;
   const asked = validateGenerateOptions({
@@ -44,7 +49,9 @@ function answersOf(fixture: SearchFixture, compat: Compat, each: SearchCase): An
     compat,
   });
   const settingsOf = settingsOfPrompts(asked, factsOf(fixture, each.type));
-  return each.prompts.map(prompt => run(fixture, each, { ...settingsOf(() => prompt), numReturnSequences }, prompt));
+  return each.prompts.map(prompt =>
+    run(fixture, each, { ...settingsOf(() => prompt), numReturnSequences, ...changes }, prompt),
+  );
 }
 
 const areClose = (a: number, b: number): boolean => a === b || Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(b));
@@ -115,5 +122,28 @@ describe.each(Object.keys(MODES) as Compat[])('%s', compat => {
     expect(differing.map(({ i, found, each }) => ({ i, found, options: each.options, prompts: each.prompts }))).toEqual(
       [],
     );
+  });
+});
+
+describe('each rule of beams decides something', () => {
+  const fixture = readSearches('hf-5');
+  const [now, before] = [COMPAT_PRESETS['hf-5'].beams, COMPAT_PRESETS['hf-4.34'].beams];
+  const rules = (Object.keys(now) as (keyof BeamPolicy)[])
+    // The first three are not asked in the search: they are in generate-options.test.ts.
+    .filter(rule => !['groups', 'keptByFilters', 'padding'].includes(rule));
+
+  it.each(rules)('%s of 4.34 gives other rows or scores than hf-5', rule => {
+    const beamPolicy = { ...now, [rule]: before[rule] };
+    const shown = (answers: readonly Answers[]) =>
+      JSON.stringify([
+        sequencesOf(answers),
+        answers.map(({ search }) => search.hypotheses().map(({ score }) => score)),
+      ]);
+    const differs = fixture.cases
+      .filter(({ mode }) => mode === 'beams' || mode === 'beam-sample')
+      .some(
+        each => shown(answersOf(fixture, 'hf-5', each)) !== shown(answersOf(fixture, 'hf-5', each, { beamPolicy })),
+      );
+    expect(differs).toBe(true);
   });
 });

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
+import type { GenerateArguments } from '../../src/model/generate-batch.js';
+import { Tensor } from '../../src/tensor.js';
+import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
+import { ParityFiles, parityPixels } from './support/parity.js';
+
+type Ids = number[][];
+interface BatchCase {
+  readonly pictures: number[];
+  readonly options: Partial<GenerateArguments>;
+  readonly sequences: Ids;
+  readonly sequencesScores?: number[];
+  readonly beamIndices?: Ids;
+  readonly tokenScores: (number | null)[][];
+  readonly inputIds: Ids;
+  readonly attentionMask: Ids;
+  readonly qformerInputIds: Ids;
+  readonly qformerAttentionMask: Ids;
+}
+
+// What test/reference/hf5_batches.py writes: whole padded batches of transformers 5.
+const { checkpoints }: { checkpoints: Record<string, { imageTokenId: number; batches: BatchCase[] }> } = JSON.parse(
+  gunzipSync(readFileSync('test/fixtures/parity/hf5-batches.json.gz')).toString(),
+);
+const recipes = PARITY_RECIPES.filter(({ name }) => checkpoints[name] !== undefined);
+const ints = (rows: Ids) => new Tensor(Int32Array.from(rows.flat()), [rows.length, rows[0]!.length]);
+/** Of float32 in two engines, summed over an answer. */
+const expectClose = (actual: number, expected: number) =>
+  expect(Math.abs(actual - expected)).toBeLessThan(1e-4 * Math.max(1, Math.abs(expected)));
+
+describe.each(recipes.map(recipe => [recipe.name, recipe] as const))("compat: 'hf-5' with %s", (name, recipe) => {
+  const { imageTokenId, batches } = checkpoints[name]!;
+  let checkpoint: ParityFiles;
+  let folder: string;
+  let pixels: Float32Array[];
+
+  beforeAll(async () => {
+    checkpoint = new ParityFiles({ ...recipe, imageTokenId });
+    const files = await checkpoint.convert('F32', 'F32');
+    folder = files.folder;
+    pixels = await parityPixels(files);
+  });
+  afterAll(() => checkpoint?.dispose());
+
+  const argumentsOf = ({ pictures, options, ...ids }: BatchCase): GenerateArguments => {
+    const side = recipe.sizes.vision.image;
+    return {
+      pixelValues: new Tensor(Float32Array.from(pictures.flatMap(picture => [...pixels[picture]!])), [
+        pictures.length,
+        3,
+        side,
+        side,
+      ]),
+      inputIds: ints(ids.inputIds),
+      attentionMask: ints(ids.attentionMask),
+      qformerInputIds: ints(ids.qformerInputIds),
+      qformerAttentionMask: ints(ids.qformerAttentionMask),
+      compat: 'hf-5',
+      outputScores: true,
+      returnTokenScores: true,
+      ...options,
+    };
+  };
+
+  it('gives the rows of padded batches, their scores and those of their tokens', async () => {
+    await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, {
+      device: 'cpu',
+      threads: 1,
+      kvCacheType: 'f32',
+      contextSize: 4096,
+      maxBatch: 64,
+    });
+    for (const each of batches) {
+      const found = await model.generate(argumentsOf(each));
+      expect({ options: each.options, sequences: found.sequences }).toEqual({
+        options: each.options,
+        sequences: each.sequences,
+      });
+      expect(found.beamIndices?.map(row => row.join())).toEqual(each.beamIndices?.map(row => row.join()));
+      for (const [i, score] of (each.sequencesScores ?? []).entries()) expectClose(found.sequencesScores![i]!, score);
+      const rows = (each.options.numBeams ?? 1) * each.pictures.length;
+      expect(found.scores![0]!.dims).toEqual([rows, found.scores![0]!.data.length / rows]);
+      for (const [i, scores] of found.tokenScores!.entries())
+        for (const [step, score] of scores.entries()) expectClose(score, each.tokenScores[i]![step]!);
+    }
+  });
+});

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
 import type { GenerateArguments } from '../../src/model/generate-batch.js';
+import { InstructBlip } from '../../src/model/instruct-blip.js';
+import { InstructBlipProcessor } from '../../src/processor/instruct-blip-processor.js';
 import { Tensor } from '../../src/tensor.js';
 import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
+import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
 import { ParityFiles, parityPixels } from './support/parity.js';
 
 type Ids = number[][];
@@ -84,6 +87,30 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))("compat: 'h
       expect(found.scores![0]!.dims).toEqual([rows, found.scores![0]!.data.length / rows]);
       for (const [i, scores] of found.tokenScores!.entries())
         for (const [step, score] of scores.entries()) expectClose(score, each.tokenScores[i]![step]!);
+    }
+  });
+
+  const sizes = { device: 'cpu', threads: 1, kvCacheType: 'f32', contextSize: 1024 } as const;
+
+  it.each(['hf-5', 'lavis', 'hf-4.34'] as const)('ask and stream answer as generate does, under %s', async compat => {
+    await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, sizes);
+    await using blip = await InstructBlip.load(folder, sizes);
+    const processor = await InstructBlipProcessor.fromPretrained(folder);
+    const picture = randomPicture(PARITY_PICTURES[1]!);
+    const question = 'what is it?';
+    const inputs = await processor.process({ images: picture, text: question });
+    for (const numBeams of [1, 3]) {
+      const options = { compat, numBeams, maxNewTokens: 9, repetitionPenalty: 1.5, noRepeatNgramSize: 2 };
+      const { sequences, finishReasons } = await model.generate({ ...inputs, ...options });
+      const answer = await blip.ask(picture, question, options);
+      const shown = [...answer.tokens];
+      // Beams of 4.34 end with the first stop id; and its rows of Vicuna have 2 for each 0.
+      if (finishReasons[0] === 'stop') shown.pop();
+      const row = sequences[0]!.map(id => (id === 0 ? 2 : id)).slice(-answer.tokens.length);
+      expect(row.slice(0, shown.length)).toEqual(shown.map(id => (id === 0 ? 2 : id)));
+      let streamed = '';
+      for await (const piece of blip.stream(picture, question, options)) streamed += piece;
+      expect(streamed).toBe(answer.text);
     }
   });
 });

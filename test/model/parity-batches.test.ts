@@ -1,27 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
-import type { GenerateArguments } from '../../src/model/generate-batch.js';
-import { Tensor } from '../../src/tensor.js';
 import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
+import { argumentsOf, type BatchCase, readBatches } from './support/batches.js';
 import { ParityFiles, parityPixels } from './support/parity.js';
 
-type Ids = number[][];
-interface BatchCase {
-  readonly pictures: number[];
-  readonly options: Partial<GenerateArguments>;
-  readonly sequences: Ids;
-  readonly inputIds: Ids;
-  readonly attentionMask: Ids;
-  readonly qformerInputIds: Ids;
-  readonly qformerAttentionMask: Ids;
-}
-
-const { checkpoints }: { checkpoints: Record<string, BatchCase[]> } = JSON.parse(
-  gunzipSync(readFileSync('test/fixtures/parity/batches.json.gz')).toString(),
-);
+const checkpoints = readBatches<BatchCase[]>('batches');
 const recipes = PARITY_RECIPES.filter(({ name }) => checkpoints[name] !== undefined);
-const ints = (rows: Ids) => new Tensor(Int32Array.from(rows.flat()), [rows.length, rows[0]!.length]);
 
 describe.each(recipes.map(recipe => [recipe.name, recipe] as const))('batches of %s', (name, recipe) => {
   const cases = checkpoints[name]!;
@@ -37,19 +20,6 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))('batches of
   });
   afterAll(() => checkpoint?.dispose());
 
-  const argumentsOf = ({ pictures, options, ...ids }: BatchCase): GenerateArguments => {
-    const side = recipe.sizes.vision.image;
-    const data = Float32Array.from(pictures.flatMap(picture => [...pixels[picture]!]));
-    return {
-      pixelValues: new Tensor(data, [pictures.length, 3, side, side]),
-      inputIds: ints(ids.inputIds),
-      attentionMask: ints(ids.attentionMask),
-      qformerInputIds: ints(ids.qformerInputIds),
-      qformerAttentionMask: ints(ids.qformerAttentionMask),
-      ...options,
-    };
-  };
-
   // The second cache has room for one picture at a time: the batch is done in parts.
   it.each([
     { contextSize: 4096, maxBatch: 64 },
@@ -62,7 +32,7 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))('batches of
       ...sizes,
     });
     for (const each of cases) {
-      const { sequences } = await model.generate(argumentsOf(each));
+      const { sequences } = await model.generate(argumentsOf(recipe, pixels, each));
       expect({ options: each.options, sequences }).toEqual({ options: each.options, sequences: each.sequences });
     }
   });

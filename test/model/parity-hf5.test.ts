@@ -1,34 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
-import type { GenerateArguments } from '../../src/model/generate-batch.js';
 import { InstructBlip } from '../../src/model/instruct-blip.js';
 import { InstructBlipProcessor } from '../../src/processor/instruct-blip-processor.js';
-import { Tensor } from '../../src/tensor.js';
 import { PARITY_RECIPES } from '../unit/support/parity-recipes.js';
 import { PARITY_PICTURES, randomPicture } from '../unit/support/pictures.js';
+import { argumentsOf, type BatchCase, readBatches } from './support/batches.js';
 import { ParityFiles, parityPixels } from './support/parity.js';
 
-type Ids = number[][];
-interface BatchCase {
-  readonly pictures: number[];
-  readonly options: Partial<GenerateArguments>;
-  readonly sequences: Ids;
+interface ScoredBatch extends BatchCase {
   readonly sequencesScores?: number[];
-  readonly beamIndices?: Ids;
+  readonly beamIndices?: number[][];
   readonly tokenScores: (number | null)[][];
-  readonly inputIds: Ids;
-  readonly attentionMask: Ids;
-  readonly qformerInputIds: Ids;
-  readonly qformerAttentionMask: Ids;
 }
 
 // What test/reference/hf5_batches.py writes: whole padded batches of transformers 5.
-const { checkpoints }: { checkpoints: Record<string, { imageTokenId: number; batches: BatchCase[] }> } = JSON.parse(
-  gunzipSync(readFileSync('test/fixtures/parity/hf5-batches.json.gz')).toString(),
-);
+const checkpoints = readBatches<{ imageTokenId: number; batches: ScoredBatch[] }>('hf5-batches');
 const recipes = PARITY_RECIPES.filter(({ name }) => checkpoints[name] !== undefined);
-const ints = (rows: Ids) => new Tensor(Int32Array.from(rows.flat()), [rows.length, rows[0]!.length]);
 /** Of float32 in two engines, summed over an answer. */
 const expectClose = (actual: number, expected: number) =>
   expect(Math.abs(actual - expected)).toBeLessThan(1e-4 * Math.max(1, Math.abs(expected)));
@@ -47,26 +33,6 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))("compat: 'h
   });
   afterAll(() => checkpoint?.dispose());
 
-  const argumentsOf = ({ pictures, options, ...ids }: BatchCase): GenerateArguments => {
-    const side = recipe.sizes.vision.image;
-    return {
-      pixelValues: new Tensor(Float32Array.from(pictures.flatMap(picture => [...pixels[picture]!])), [
-        pictures.length,
-        3,
-        side,
-        side,
-      ]),
-      inputIds: ints(ids.inputIds),
-      attentionMask: ints(ids.attentionMask),
-      qformerInputIds: ints(ids.qformerInputIds),
-      qformerAttentionMask: ints(ids.qformerAttentionMask),
-      compat: 'hf-5',
-      outputScores: true,
-      returnTokenScores: true,
-      ...options,
-    };
-  };
-
   it('gives the rows of padded batches, their scores and those of their tokens', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, {
       device: 'cpu',
@@ -76,7 +42,12 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))("compat: 'h
       maxBatch: 64,
     });
     for (const each of batches) {
-      const found = await model.generate(argumentsOf(each));
+      const found = await model.generate({
+        ...argumentsOf(recipe, pixels, each),
+        compat: 'hf-5',
+        outputScores: true,
+        returnTokenScores: true,
+      });
       expect({ options: each.options, sequences: found.sequences }).toEqual({
         options: each.options,
         sequences: each.sequences,

@@ -169,8 +169,8 @@ export class BeamSearch implements Search {
     process(context, scores);
     const sums = scores.map(score => score + beam.sum);
     warp(context, sums);
-    // HF shows what filters make of the scores, also where it chooses by filtered sums.
-    warp(context, scores);
+    // HF shows what filters make of the scores, also where it chooses by filtered sums. Filters sort: not unasked.
+    if (this.#wanted.scores || this.#wanted.tokenScores) warp(context, scores);
     this.#scores.at(-1)?.set(number, scores);
     return { beam, logprobs, scores, sums };
   }

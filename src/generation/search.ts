@@ -22,7 +22,7 @@ export interface Tokens {
 export interface Wanted {
   /** `Tokens.logprobs`; beams have them anyway. */
   readonly logprobs?: boolean;
-  /** `Hypothesis.tokenScores`; beams have them anyway. */
+  /** `Hypothesis.tokenScores`. */
   readonly tokenScores?: boolean;
   /** `Search.scores`. */
   readonly scores?: boolean;
@@ -35,7 +35,7 @@ export type ScoresOfSteps = readonly ReadonlyMap<number, Float32Array>[];
 export interface Hypothesis extends Tokens {
   /**
    * Natural logarithms of the processed probabilities of `tokens`, as HF's `compute_transition_scores` gives them: of greedy search and sampling normalized,
-   * of beams as they come out of the processors. Not asked for: empty.
+   * of beams as they come out of processors and filters. Not asked for: not to be used.
    */
   readonly tokenScores: readonly number[];
   /** The row of `Search.scores` that each of `tokens` was chosen by; of beams. */

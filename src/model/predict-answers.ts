@@ -25,7 +25,7 @@ type LengthOption = 'maxLength' | 'minLength' | 'maxNewTokens' | 'minNewTokens';
  * `lengthPenalty` -1 for T5 and 0 for the others, `topP` 0.9 when sampling; the answer ends with the vocabulary's `</s>`.
  */
 export interface PredictAnswersOptions extends Omit<GenerateOptions, LengthOption | 'stopStrings' | 'choices'> {
-  /** Most tokens of an answer; for decoder-only models LAVIS' `max_len` counts the BOS too. At least 1; decoder-only: 2. Default 10. */
+  /** Most tokens of an answer; for decoder-only models LAVIS' `max_len` counts the BOS too (not under `compat: 'hf-5'`). At least 1; decoder-only: 2. Default 10. */
   maxLen?: number;
   /** Fewest tokens, counted in the same way. Default 1. */
   minLen?: number;
@@ -125,13 +125,15 @@ function readOptions(
   if (given.stopStrings !== undefined)
     throw new OptionError('OPTION_UNSUPPORTED', 'predictAnswers has no stopStrings: use ask, or leave them out');
   const defaults: GenerateOptions = { compat: 'lavis', ...COMPAT_PRESETS.lavis.defaults };
-  const { numBeams } = { ...defaults, ...given };
+  const { numBeams, compat = 'lavis' } = { ...defaults, ...given };
+  // Lengths that count the whole prompt would say nothing of an answer.
+  const countsBos = !isEncoderDecoder && COMPAT_PRESETS[compat].contextPrefix === 'bos';
   const asked: GenerateOptions = {
     ...defaults,
     ...(numBeams === 1 ? {} : { lengthPenalty: isEncoderDecoder ? -1 : 0 }),
     ...given,
-    minLength: minLen,
-    [isEncoderDecoder ? 'maxNewTokens' : 'maxLength']: maxLen,
+    [countsBos ? 'maxLength' : 'maxNewTokens']: maxLen,
+    [countsBos || isEncoderDecoder ? 'minLength' : 'minNewTokens']: minLen,
   };
   return settingsOfPrompts(asked, model.info, vocabulary);
 }

@@ -70,6 +70,8 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))("compat: 'h
     const picture = randomPicture(PARITY_PICTURES[1]!);
     const question = 'what is it?';
     const inputs = await processor.process({ images: picture, text: question });
+    const answers = await blip.predictAnswers(picture, [question, 'why?'], { compat, maxLen: 6 });
+    expect(answers.tokens.map(tokens => tokens.length > 0 && tokens.length <= 6)).toEqual([true, true]);
     for (const numBeams of [1, 3]) {
       const options = { compat, numBeams, maxNewTokens: 9, repetitionPenalty: 1.5, noRepeatNgramSize: 2 };
       const { sequences, finishReasons } = await model.generate({ ...inputs, ...options });

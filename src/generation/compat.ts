@@ -45,6 +45,8 @@ export interface CompatPreset {
   readonly contextPrefix: 'none' | 'bos' | 'prompt';
   /** Which ids end the answer: the checkpoint's own list, the vocabulary's `</s>` where there is one, or both. */
   readonly stopIds: 'checkpoint' | 'vocabulary' | 'checkpoint-and-vocabulary';
+  /** Whether settings of `generate` in the checkpoint's `text_config` come before `defaults`: transformers 5 reads none there, and LAVIS gives all arguments. */
+  readonly checkpointSettings: boolean;
   /** Options that the caller leaves out; not those of the length. */
   readonly defaults: Readonly<GenerateOptions>;
   /** The length when no option gives one, which a full context may lower. */
@@ -82,6 +84,7 @@ const BEAMS_4_34: BeamPolicy = {
 const HF_4_34: CompatPreset = {
   contextPrefix: 'bos',
   stopIds: 'checkpoint',
+  checkpointSettings: true,
   defaults: { topK: 50 },
   defaultLength: { maxNewTokens: DEFAULT_MAX_NEW_TOKENS },
   generateLength: { maxLength: 20 },
@@ -107,6 +110,7 @@ export const COMPAT_PRESETS: Readonly<Record<Compat | 'ask', CompatPreset>> = {
   'hf-5': {
     contextPrefix: 'prompt',
     stopIds: 'checkpoint',
+    checkpointSettings: false,
     defaults: { topK: 50 },
     defaultLength: { maxNewTokens: DEFAULT_MAX_NEW_TOKENS },
     generateLength: { maxNewTokens: 20 },
@@ -131,6 +135,7 @@ export const COMPAT_PRESETS: Readonly<Record<Compat | 'ask', CompatPreset>> = {
   lavis: {
     ...HF_4_34,
     stopIds: 'vocabulary',
+    checkpointSettings: false,
     defaults: { topK: 50, doSample: false, numBeams: 5, minLength: 1, topP: 0.9, repetitionPenalty: 1.5 },
     defaultLength: { maxLength: 256 },
     generateLength: { maxLength: 256 },

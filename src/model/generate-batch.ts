@@ -1,7 +1,8 @@
+import type { GenerationFields } from '../config/generation-fields.js';
 import { OptionError } from '../errors.js';
 import { beamIndicesOf, scoresOf, sequencesOf } from '../generation/answer-rows.js';
 import type { FinishReason } from '../generation/answer-writer.js';
-import { COMPAT_PRESETS } from '../generation/compat.js';
+import { COMPAT_PRESETS, type Compat } from '../generation/compat.js';
 import type { GenerateOptions } from '../generation/generate-options.js';
 import { type GenerationSettings, settingsOfPrompts } from '../generation/generation-settings.js';
 import { boolean, id, integer, type OptionRule } from '../generation/option-rules.js';
@@ -11,6 +12,7 @@ import { shown, validateGenerateOptions } from '../generation/validate-options.j
 import { Tensor } from '../tensor.js';
 import { StageClock, type Timings, type Usage } from './answer.js';
 import { checkNamed, signalRule } from './ask-options.js';
+import { withCheckpointSettings } from './checkpoint-settings.js';
 import { cellsOf, fitContext, rowsOf } from './context-limits.js';
 import { type EngineCall, inSession, type SessionPrompt, softTokensOfAll } from './engine-stages.js';
 import { type GenerateInputs, type GeneratePrompt, INPUT_NAMES, readInputs } from './generate-inputs.js';
@@ -77,10 +79,17 @@ export interface Item {
   readonly search: Search;
 }
 
-export async function generateBatch(engine: Engine, given: GenerateArguments): Promise<GenerateOutput> {
-  const own: OwnOptions = checkNamed<OwnOptions>(given, OWN_RULES, true);
-  const settingsOf = readOptions(engine, given, own);
-  const prompts = readInputs(given, engine);
+/** @param checkpoint settings that the checkpoint has of its own */
+export async function generateBatch(
+  engine: Engine,
+  inputs: GenerateArguments,
+  checkpoint: GenerationFields,
+): Promise<GenerateOutput> {
+  const { compat = 'hf-4.34' } = optionsOf(inputs);
+  const given = withCheckpointSettings(inputs, checkpoint, compat);
+  const own = ownOptionsOf(given);
+  const settingsOf = readOptions(engine, { ...given, compat }, own);
+  const prompts = readInputs(inputs, engine);
   const wanted = { scores: own.outputScores ?? false, tokenScores: own.returnTokenScores ?? false };
   const items = prompts.map(prompt => itemOf(engine, prompt, settingsOf(prompt), wanted));
   const clock = new StageClock();
@@ -88,20 +97,27 @@ export async function generateBatch(engine: Engine, given: GenerateArguments): P
   return outputOf(engine, items, wanted, clock);
 }
 
+/** @throws OPTION_* */
+const ownOptionsOf = (given: GenerateArguments): OwnOptions => checkNamed<OwnOptions>(given, OWN_RULES, true);
+
+/** Without the own ones; those are checked first. @throws OPTION_* */
+function optionsOf(given: GenerateArguments): GenerateOptions {
+  ownOptionsOf(given);
+  return validateGenerateOptions(given, [...INPUT_NAMES, ...Object.keys(OWN_RULES)]);
+}
+
 function readOptions(
   engine: Engine,
-  given: GenerateArguments,
+  given: GenerateArguments & { readonly compat: Compat },
   { numReturnSequences = 1, padTokenId = engine.model.info.padTokenId }: OwnOptions,
 ): (prompt: GeneratePrompt) => GenerationSettings {
-  const options = validateGenerateOptions(given, [...INPUT_NAMES, ...Object.keys(OWN_RULES)]);
-  const { compat = 'hf-4.34' } = options;
+  const options = optionsOf(given);
   const noLength = options.maxLength === undefined && options.maxNewTokens === undefined;
   // As in HF, sampling has to be asked for.
   const asked = {
     doSample: false,
-    ...(noLength ? COMPAT_PRESETS[compat].generateLength : {}),
+    ...(noLength ? COMPAT_PRESETS[given.compat].generateLength : {}),
     ...options,
-    compat,
   };
   const { info } = engine.model;
   if (padTokenId >= info.vocabularySize)

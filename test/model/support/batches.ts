@@ -18,8 +18,8 @@ export interface BatchCase {
 }
 
 /** By name of checkpoint. */
-export const readBatches = <T>(name: string): Record<string, T> =>
-  JSON.parse(gunzipSync(readFileSync(`test/fixtures/parity/${name}.json.gz`)).toString()).checkpoints;
+export const readBatches = <T>(name: string, part = 'checkpoints'): Record<string, T> =>
+  JSON.parse(gunzipSync(readFileSync(`test/fixtures/parity/${name}.json.gz`)).toString())[part];
 
 const ints = (rows: Ids) => new Tensor(Int32Array.from(rows.flat()), [rows.length, rows[0]!.length]);
 

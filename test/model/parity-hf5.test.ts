@@ -61,6 +61,36 @@ describe.each(recipes.map(recipe => [recipe.name, recipe] as const))("compat: 'h
     }
   });
 
+  it('fills rows up with padTokenId, and scores with NaN', async () => {
+    await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, {
+      device: 'cpu',
+      threads: 1,
+      contextSize: 2048,
+    });
+    const given = argumentsOf(recipe, pixels, { ...batches[0]!, options: {} });
+    const { sequences } = await model.generate({ ...given, maxNewTokens: 12 });
+    // A stop id that ends one row of three soon.
+    const eosTokenId = sequences[0]!.at(-11)!;
+    const asked = {
+      ...given,
+      maxNewTokens: 12,
+      eosTokenId,
+      padTokenId: 4,
+      outputScores: true,
+      returnTokenScores: true,
+    };
+    const found = await model.generate(asked);
+    const lengths = found.tokenScores!.map(row => row.length);
+    const longest = Math.max(...lengths);
+    expect(Math.min(...lengths)).toBeLessThan(longest);
+    for (const [i, row] of found.sequences.entries())
+      expect(row.slice(row.length - longest + lengths[i]!)).toEqual(new Array(longest - lengths[i]!).fill(4));
+    for (const [step, { data, dims }] of found.scores!.entries()) {
+      const rows = lengths.map((_, i) => data.slice(i * dims[1]!, (i + 1) * dims[1]!));
+      expect(rows.map(row => row.every(Number.isNaN))).toEqual(lengths.map(length => step >= length));
+    }
+  });
+
   const sizes = { device: 'cpu', threads: 1, kvCacheType: 'f32', contextSize: 1024 } as const;
 
   it.each(['hf-5', 'lavis', 'hf-4.34'] as const)('ask and stream answer as generate does, under %s', async compat => {

@@ -90,6 +90,8 @@ function differences(fixture: SearchFixture, compat: Compat, each: SearchCase): 
     if (!each.scores) break;
     const theirs = new Float32Array(Uint8Array.from(Buffer.from(each.scores[step]!, 'base64')).buffer);
     expect(scores.length).toBe(theirs.length);
+    // Of rows that have ended there are none.
+    expect(scores.some(score => !Number.isNaN(score))).toBe(true);
     const wrong = scores.findIndex((score, i) => !Number.isNaN(score) && !areClose(score, theirs[i]!));
     if (wrong >= 0) say(`score ${wrong} of step ${step}`, scores[wrong], theirs[wrong]);
   }

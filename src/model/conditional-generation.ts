@@ -54,9 +54,9 @@ export class InstructBlipForConditionalGeneration {
   }
 
   /**
-   * Generates answers to a batch of pictures or videos, with the rules of transformers 4.34. All rows share each step; those that have ended leave it. A batch that is too large
+   * Generates answers to a batch of pictures or videos, with the rules of transformers 4.34, or of another preset (`compat`). All rows share each step; those that have ended leave it. A batch that is too large
    * for the cache is done in parts. Padding is left out, not computed: the rows' numbers are those of single calls.
-   * @param inputs the processor's tensors (`GenerateInputs`) and generate options; without a length `maxLength` is 20, and sampling needs `doSample: true`, as in HF
+   * @param inputs the processor's tensors (`GenerateInputs`) and generate options; without a length `maxLength` is 20 (by `compat`), and sampling needs `doSample: true`, as in HF
    * @returns ids; see `GenerateOutput`
    * @throws `OPTION_*`, `CONTEXT_LENGTH_EXCEEDED`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
    */

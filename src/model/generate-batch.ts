@@ -52,7 +52,8 @@ export interface GenerateOutput {
   readonly beamIndices?: number[][];
   /**
    * With `returnTokenScores`: for each row of `sequences` the natural logarithms of the processed probabilities of the generated tokens, with the stop id, without
-   * padding. As HF's `compute_transition_scores`: of greedy search and sampling normalized; of beams as in `scores`, so that they sum up to the beam's score.
+   * padding. As HF's `compute_transition_scores`: of greedy search and sampling normalized; of beams as in `scores`, so that they sum up to
+   * the beam's (but for beam sampling of 'hf-4.34', which filters sums).
    */
   readonly tokenScores?: number[][];
   readonly finishReasons: FinishReason[];

@@ -103,11 +103,17 @@ bool Multiplier::has_few_rows() const {
     return format_.multiply_few != nullptr && shape_.count <= kernels_.few_rows;
 }
 
+int64_t Multiplier::value_stride() const {
+    constexpr int64_t whole = 256;
+    return divide_up(shape_.columns, whole) * whole * static_cast<int64_t>(kernels_.value_size);
+}
+
 Multiplier::Layout Multiplier::layout() const {
     Layout layout{};
     layout.values = cache_line;  // behind the counter
-    const auto x = static_cast<size_t>(is_quantized() ? shape_.products * shape_.count * shape_.columns : 0);
-    layout.scales = layout.values + aligned(x * kernels_.value_size);
+    const auto rows = static_cast<size_t>(is_quantized() ? shape_.products * shape_.count : 0);
+    const size_t x = rows * static_cast<size_t>(shape_.columns);
+    layout.scales = layout.values + aligned(rows * static_cast<size_t>(value_stride()));
     layout.sums = layout.scales + aligned(x / block_size * sizeof(float));
     layout.scratch =
         layout.sums + aligned(x / static_cast<size_t>(std::max<int64_t>(format_.group, 1)) * sizeof(float));
@@ -152,8 +158,8 @@ QuantizedRows Multiplier::quantized_rows(const uint8_t* memory, int64_t row, int
     const int64_t scales = shape_.columns / block_size;
     const int64_t sums = shape_.columns / format_.group;
     const auto bytes = static_cast<int64_t>(kernels_.value_size);
-    return {memory + layout_.values + (row * shape_.columns + column) * bytes,
-            shape_.columns * bytes,
+    return {memory + layout_.values + row * value_stride() + column * bytes,
+            value_stride(),
             reinterpret_cast<const float*>(memory + layout_.scales) + row * scales + column / block_size,
             reinterpret_cast<const float*>(memory + layout_.sums) + row * sums + column / format_.group,
             scales,
@@ -165,8 +171,10 @@ void Multiplier::quantize(const Member& member, const Job& job) const {
     for (int64_t row = share.first; row < share.end; ++row) {
         const MatrixProduct product = job.products(row / shape_.count);
         const QuantizedRows to = quantized_rows(job.memory, row, 0);
-        kernels_.quantize(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group,
-                          const_cast<uint8_t*>(to.values), const_cast<float*>(to.scales), const_cast<float*>(to.sums));
+        auto* const values = const_cast<uint8_t*>(to.values);
+        kernels_.quantize(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group, values,
+                          const_cast<float*>(to.scales), const_cast<float*>(to.sums));
+        if (has_few_rows() && kernels_.arrange_row != nullptr) kernels_.arrange_row(values, shape_.columns);
     }
 }
 

@@ -63,7 +63,8 @@ struct Chunk {
     __m512i words[words_of_group];
     Eight eight;
 
-    Chunk(const uint8_t* row, int64_t column, int64_t columns) : eight(Type::eight(row, column, columns)) {
+    __attribute__((always_inline)) Chunk(const uint8_t* row, int64_t column, int64_t columns)
+        : eight(Type::eight(row, column, columns)) {
 #pragma GCC unroll 4
         for (int64_t i = 0; i < words_of_group; ++i)
             words[i] = Values<Type>::read(row, column + 64 * i, columns - 64 * i);
@@ -92,7 +93,7 @@ struct Chunk<Q6_K, 16> {
     __m512i words[words_of_group];
     Vec scales;
 
-    Chunk(const uint8_t* row, int64_t column, int64_t) {
+    __attribute__((always_inline)) Chunk(const uint8_t* row, int64_t column, int64_t) {
         const uint8_t* const block = row + column / 256 * 210;
         scales = mul(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load128(block + 192))), set1(half(block + 208)));
 #pragma GCC unroll 4
@@ -119,30 +120,19 @@ struct Chunk<Q6_K, 16> {
     }
 };
 
-// `together` rows of weights, so that sums do not wait for each other where x has fewer rows than that takes.
-template <class Type, int count, int together>
-void multiply_rows_together(const uint8_t* row, size_t stride, int64_t columns, const QuantizedRows& x, float* y,
-                            int64_t y_stride) {
-    Vec sums[together][count];
+template <class Type, int count>
+void multiply_row(const uint8_t* row, int64_t columns, const QuantizedRows& x, float* y, int64_t y_stride) {
+    Vec sums[count];
 #pragma GCC unroll 8
-    for (int i = 0; i < together; ++i) {
-#pragma GCC unroll 8
-        for (int k = 0; k < count; ++k) sums[i][k] = _mm512_setzero_ps();
-    }
+    for (int k = 0; k < count; ++k) sums[k] = _mm512_setzero_ps();
     for (int64_t column = 0; column < columns; column += few_columns) {
         const int64_t here = columns - column < few_columns ? columns - column : few_columns;
         const auto blocks = static_cast<__mmask8>((1U << (here / block_size)) - 1);
+        prefetch<Type>(row, column);
+        const Chunk<Type> chunk(row, column, here);
 #pragma GCC unroll 8
-        for (int i = 0; i < together; ++i) {
-            prefetch<Type>(row + static_cast<size_t>(i) * stride, column);
-            const Chunk<Type> chunk(row + static_cast<size_t>(i) * stride, column, here);
-#pragma GCC unroll 8
-            for (int k = 0; k < count; ++k) sums[i][k] = chunk.add_product(x, k, column, blocks, sums[i][k]);
-        }
+        for (int k = 0; k < count; ++k) sums[k] = chunk.add_product(x, k, column, blocks, sums[k]);
     }
 #pragma GCC unroll 8
-    for (int i = 0; i < together; ++i) {
-#pragma GCC unroll 8
-        for (int k = 0; k < count; ++k) y[k * y_stride + i] = _mm512_reduce_add_ps(sums[i][k]);
-    }
+    for (int k = 0; k < count; ++k) y[k * y_stride] = _mm512_reduce_add_ps(sums[k]);
 }

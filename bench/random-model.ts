@@ -86,7 +86,7 @@ function planFiles(
     ),
     planGguf(
       join(outFolder, `${name}-${languageModelType}.gguf`),
-      languageModelMetadata(name, languageModelType, config.text, tokenizer),
+      languageModelMetadata(name, languageModelType, config.text, tokenizer, {}),
       planNoise(languageRules, bank, tensor => languageTypes.get(tensor.name)!),
     ),
   ];

@@ -132,7 +132,13 @@ export function register(program: Command): void {
     .option('--choice <text>', 'a possible answer; given several times, the answer is one of them', collect)
     .addOption(textFileOption('--grammar <file>', 'file with a GBNF grammar that the answer follows'))
     .addOption(jsonFileOption('--json-schema <file>', 'file with a JSON schema of the answer, which is JSON then'))
-    .addOption(new Option('--compat <preset>', 'behave as this version of transformers').choices(['hf-4.34']))
+    .addOption(
+      new Option('--compat <preset>', 'behave as this version of transformers, or as LAVIS').choices([
+        'hf-4.34',
+        'hf-5',
+        'lavis',
+      ]),
+    )
     .option('--device <name>', "'auto', 'cpu', 'cuda', 'metal', 'vulkan' or a device name (default: auto)")
     .addOption(numberOption('--gpu-layers <n>', 'layers of the language model on the GPU (default: all)'))
     .addOption(numberOption('--threads <n>', 'compute threads (default: physical cores)'))

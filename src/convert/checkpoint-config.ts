@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type GenerationFields, readGenerationFields } from '../config/generation-fields.js';
 import { createError } from '../errors.js';
 import { type ImageSettings, readImageSettings } from './image-settings.js';
 import { checkActivation, checkHeads, Fields, readJson } from './json-fields.js';
@@ -35,6 +36,8 @@ export interface CheckpointConfig {
   readonly text: TextConfig;
   /** `text_config.architectures[0]`; '' where there is none. */
   readonly textArchitecture: string;
+  /** What `text_config` says of generating; most say nothing. */
+  readonly generation: GenerationFields;
   readonly image: ImageSettings;
   readonly queryCount: number;
   /** -1 = a revision without image tokens. */
@@ -46,6 +49,14 @@ function readArchitecture(fields: Fields): string {
   if (!Array.isArray(names) || !names.every(name => typeof name === 'string'))
     fields.fail('architectures', 'a list of names');
   return names[0] ?? '';
+}
+
+function readGeneration({ where, object }: Fields): GenerationFields {
+  try {
+    return readGenerationFields(object);
+  } catch (error) {
+    throw createError('CHECKPOINT_INVALID', `${where}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 const unsupported = (message: string): Error => createError('CHECKPOINT_UNSUPPORTED', message);
@@ -125,6 +136,7 @@ export async function readCheckpointConfig(folder: string): Promise<CheckpointCo
     vision,
     qformer: readQFormer(fields.child('qformer_config')),
     text,
+    generation: readGeneration(fields.child('text_config')),
     textArchitecture: readArchitecture(fields.child('text_config')),
     image: await readImageSettings(folder, vision.imageSize),
     queryCount: fields.count('num_query_tokens', 32),

@@ -97,7 +97,7 @@ async function planFiles(
     ),
     languageModel: planGguf(
       join(outFolder, `${name}-${languageModelType}.gguf`),
-      languageModelMetadata(name, languageModelType, config.text, tokenizer),
+      languageModelMetadata(name, languageModelType, config.text, tokenizer, config.generation),
       languagePlan,
     ),
   };

@@ -1,5 +1,6 @@
 /** What beams may continue with: the best or drawn ones of all (beam, token) pairs. */
 import { maximum } from './float32.js';
+import type { GenerationSettings } from './generation-settings.js';
 import type { Random } from './random.js';
 
 export interface Candidate {
@@ -9,6 +10,26 @@ export interface Candidate {
   /** The beam's sum and the token's score. */
   readonly sum: number;
 }
+
+/** `rank`: how many candidates count as better. */
+export type Ranked = Candidate & { readonly rank: number };
+
+/** What `size` beams may go on with, the best sum first: more than beams, because those that end leave no beam behind. */
+export function rankedCandidates(
+  sums: readonly Float32Array[],
+  size: number,
+  { doSample, stopIds, beamPolicy }: Pick<GenerationSettings, 'doSample' | 'stopIds' | 'beamPolicy'>,
+  random: Random,
+): Ranked[] {
+  const enough = Math.max(2, 1 + stopIds.length) * size;
+  const ranked = (candidates: readonly Candidate[]) => candidates.map((candidate, rank) => ({ ...candidate, rank }));
+  if (!doSample) return ranked(bestCandidates(sums, enough));
+  const drawn = drawCandidates(sums, beamPolicy.drawn === 'two' ? 2 * size : enough, random);
+  return beamPolicy.drawnBest === 'sum' ? ranked(drawn.sort(bySum)) : ranked(drawn).sort(bySum);
+}
+
+/** The best sum first; of equal ones the first. */
+const bySum = (a: Candidate, b: Candidate): number => b.sum - a.sum;
 
 /** The `count` best pairs of `sums` ([beams] rows of [V] sums), best first; of equal ones the first. Impossible ones are left out. */
 export function bestCandidates(sums: readonly Float32Array[], count: number): Candidate[] {
@@ -30,7 +51,7 @@ function insert(best: Candidate[], candidate: Candidate, count: number): void {
   if (best.length > count) best.pop();
 }
 
-/** `count` pairs drawn without replacement with probability softmax(all sums), best first. */
+/** `count` pairs drawn without replacement with probability softmax(all sums), in the order in which they were drawn. */
 export function drawCandidates(sums: readonly Float32Array[], count: number, random: Random): Candidate[] {
   const largest = Math.max(...sums.map(maximum));
   if (largest === Number.NEGATIVE_INFINITY) return [];
@@ -46,7 +67,7 @@ export function drawCandidates(sums: readonly Float32Array[], count: number, ran
     totals[beam] = totalOf(row);
     drawn.push({ beam, token, sum: (sums[beam] as Float32Array)[token] as number });
   }
-  return drawn.sort((a, b) => b.sum - a.sum);
+  return drawn;
 }
 
 const totalOf = (row: Float64Array): number => row.reduce((sum, weight) => sum + weight, 0);

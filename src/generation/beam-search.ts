@@ -1,18 +1,18 @@
 /**
  * Beam search, beam sampling and group (diverse) beam search of one prompt: logits of its rows in, what the rows continue with out. Knows no engine and no
- * text. HF's `beam_search`, `beam_sample` and `group_beam_search` with `BeamSearchScorer`.
+ * text. HF's `beam_search`, `beam_sample` and `group_beam_search` with `BeamSearchScorer`, and the `_beam_search` of later versions: compat.ts, `BeamPolicy`.
  */
-import { bestCandidates, type Candidate, drawCandidates } from './beam-candidates.js';
+import { type Candidate, rankedCandidates } from './beam-candidates.js';
 import { FinishedBeams } from './finished-beams.js';
 import { logSoftmax } from './float32.js';
 import type { GenerationSettings } from './generation-settings.js';
 import { noTokenPossible } from './logits-processor.js';
 import { type BeamProcessors, createBeamProcessors } from './processor-order.js';
 import type { Random } from './random.js';
-import type { Continuation, Hypothesis, Search, Tokens } from './search.js';
+import type { Continuation, Hypothesis, ScoresOfSteps, Search, Tokens, Wanted } from './search.js';
 
 /** A row that is still growing. */
-interface Beam extends Tokens {
+interface Beam extends Omit<Hypothesis, 'score' | 'stopped'> {
   /** Sum of processed log-probabilities. */
   readonly sum: number;
   /** Which of the step's rows of logits continues it. */
@@ -27,8 +27,18 @@ interface Group {
   done: boolean;
 }
 
-/** Why a beam is an answer, when it is not the length limit. */
-type BeamEnd = 'stop id' | 'stop string';
+/** Why a beam is an answer. */
+type BeamEnd = 'stop id' | 'stop string' | 'limit';
+
+/** A beam in a step. */
+interface Expanded {
+  readonly beam: Beam;
+  readonly logprobs: Float32Array;
+  /** Processed. */
+  readonly scores: Float32Array;
+  /** Of the beam with each token. */
+  readonly sums: Float32Array;
+}
 
 /** Sum of the beams that are equal to the first in the beginning. */
 const HOPELESS = -1e9;
@@ -40,11 +50,14 @@ export class BeamSearch implements Search {
   /** Tokens that the groups before took in this step: what diversity counts. */
   readonly #taken: number[] = [];
   readonly #processors: BeamProcessors;
+  readonly #wanted: Wanted;
+  readonly #scores: Map<number, Float32Array>[] = [];
   /** Tokens generated, of every live beam. */
   #length = 0;
 
-  constructor(settings: GenerationSettings, random: Random) {
+  constructor(settings: GenerationSettings, random: Random, wanted: Wanted = {}) {
     this.#settings = settings;
+    this.#wanted = wanted;
     this.#random = random;
     this.#processors = createBeamProcessors(settings, this.#taken);
     this.#groups = Array.from({ length: settings.numBeamGroups }, () => newGroup(settings));
@@ -53,12 +66,17 @@ export class BeamSearch implements Search {
   advance(rows: readonly Float32Array[]): Continuation | null {
     this.#length += 1;
     this.#taken.length = 0;
+    if (this.#wanted.scores) this.#scores.push(new Map());
     const logprobs = rows.map(logSoftmax);
-    for (const group of this.#groups) this.#advanceGroup(group, logprobs);
+    for (const [index, group] of this.#groups.entries()) this.#advanceGroup(group, index * this.#groupSize, logprobs);
     const live = this.#live();
     if (live.length === 0 || this.#length >= this.#settings.maxNewTokens) return null;
     this.#numberRows();
     return { tokens: live.map(({ tokens }) => tokens.at(-1) as number), parents: live.map(({ row }) => row) };
+  }
+
+  get scores(): ScoresOfSteps {
+    return this.#scores;
   }
 
   hypotheses(): readonly Hypothesis[] {
@@ -86,89 +104,106 @@ export class BeamSearch implements Search {
     }
   }
 
-  #advanceGroup(group: Group, logprobs: readonly Float32Array[]): void {
+  /** `first`: number of its first beam. */
+  #advanceGroup(group: Group, first: number, logprobs: readonly Float32Array[]): void {
     const size = this.#groupSize;
     if (group.done) {
       this.#taken.push(...group.beams.map(() => this.#settings.padTokenId));
       return;
     }
-    const candidates = this.#candidatesOf(group.beams, logprobs);
+    const expanded = group.beams.map((beam, i) => this.#expand(beam, first + i, logprobs[beam.row] as Float32Array));
+    const sums = expanded.map(each => each.sums);
+    const candidates = rankedCandidates(sums, size, this.#settings, this.#random);
     const next: Beam[] = [];
-    for (const [rank, candidate] of candidates.entries()) {
-      if (next.length === size) break;
-      const beam = grown(group.beams[candidate.beam] as Beam, candidate, logprobs);
+    for (const candidate of candidates) {
+      const beam = grown(expanded[candidate.beam] as Expanded, candidate, first);
       const end = this.#endOf(beam);
-      if (!end) next.push(beam);
-      else if (rank < size) this.#finish(group, beam, end);
+      if (end && candidate.rank < size) this.#finish(group, beam, end);
+      else if (!end && next.length < size) next.push(beam);
     }
     this.#taken.push(...next.map(({ tokens }) => tokens.at(-1) as number));
-    this.#conclude(group, next, candidates[0]?.sum ?? Number.NEGATIVE_INFINITY);
+    const best = this.#settings.beamPolicy.doneBy === 'candidate' ? candidates[0] : next[0];
+    this.#conclude(group, next, best?.sum ?? Number.NEGATIVE_INFINITY);
   }
 
   /** After a step: is the group done? At the length limit, its beams are answers as they are. */
   #conclude(group: Group, next: readonly Beam[], bestSum: number): void {
     if (next.length === 0 && group.finished.kept.length === 0) throw noTokenPossible();
-    group.done = next.length === 0 || group.finished.isDone(bestSum, this.#scoredLength(false));
+    group.done = next.length === 0 || group.finished.isDone(bestSum, this.#scoredLength('limit'));
     group.beams = next;
-    if (group.done || this.#length < this.#settings.maxNewTokens) return;
-    for (const beam of next) this.#finish(group, beam, null);
+    if (group.done || !this.#atLimit) return;
+    for (const beam of next) this.#finish(group, beam, 'limit');
   }
 
-  #finish(group: Group, beam: Beam, end: BeamEnd | null): void {
-    group.finished.add(beam, this.#scoredLength(end === 'stop id'), end !== null);
+  #finish(group: Group, beam: Beam, end: BeamEnd): void {
+    group.finished.add(answerOf(beam), beam.sum, this.#scoredLength(end), end !== 'limit');
   }
 
   #endOf({ tokens }: Beam): BeamEnd | null {
-    const { stopIds, stopText, maxNewTokens } = this.#settings;
+    const { stopIds, stopText, beamPolicy } = this.#settings;
     if (stopIds.includes(tokens.at(-1) as number)) return 'stop id';
-    return stopText?.(tokens, this.#length >= maxNewTokens) ? 'stop string' : null;
+    if (stopText?.(tokens, this.#atLimit)) return 'stop string';
+    return this.#atLimit && beamPolicy.atLimit === 'candidates' ? 'limit' : null;
   }
 
   get #groupSize(): number {
     return this.#settings.numBeams / this.#settings.numBeamGroups;
   }
 
-  /** transformers 4.34 counts its context: with the prefix, without the stop id. */
-  #scoredLength(stopped: boolean): number {
-    const { contextPrefix, beamLength } = this.#settings;
-    return beamLength === 'generated' ? this.#length : contextPrefix.length + this.#length - (stopped ? 1 : 0);
+  get #atLimit(): boolean {
+    return this.#length >= this.#settings.maxNewTokens;
   }
 
-  /** More than beams are needed, because those that end leave no beam behind. */
-  #candidatesOf(beams: readonly Beam[], logprobs: readonly Float32Array[]): Candidate[] {
-    const { contextPrefix, stopIds, doSample } = this.#settings;
+  /** transformers 4.34 counts its context: with the prefix, without the stop id. */
+  #scoredLength(end: BeamEnd): number {
+    const { contextPrefix, beamPolicy } = this.#settings;
+    if (beamPolicy.scoredLength === 'generated') return this.#length;
+    return contextPrefix.length + this.#length - (end === 'stop id' ? 1 : 0);
+  }
+
+  /** `number`: of the beam. */
+  #expand(beam: Beam, number: number, logprobs: Float32Array): Expanded {
     const { process, warp } = this.#processors;
-    const sums = beams.map(({ tokens, sum, row }) => {
-      const context = [...contextPrefix, ...tokens];
-      const scores = (logprobs[row] as Float32Array).slice();
-      process(context, scores);
-      for (let id = 0; id < scores.length; id++) scores[id] = (scores[id] as number) + sum;
-      warp(context, scores);
-      return scores;
-    });
-    return doSample
-      ? drawCandidates(sums, 2 * this.#groupSize, this.#random)
-      : bestCandidates(sums, Math.max(2, 1 + stopIds.length) * this.#groupSize);
+    const context = [...this.#settings.contextPrefix, ...beam.tokens];
+    const scores = logprobs.slice();
+    process(context, scores);
+    const sums = scores.map(score => score + beam.sum);
+    warp(context, sums);
+    // HF shows what filters make of the scores, also where it chooses by filtered sums. Filters sort: not unasked.
+    if (this.#wanted.scores || this.#wanted.tokenScores) warp(context, scores);
+    this.#scores.at(-1)?.set(number, scores);
+    return { beam, logprobs, scores, sums };
   }
 }
 
 function newGroup(settings: GenerationSettings): Group {
-  const { numBeams, numBeamGroups, lengthPenalty, earlyStopping, doSample } = settings;
+  const { numBeams, numBeamGroups, lengthPenalty, earlyStopping, doSample, beamPolicy } = settings;
   const size = numBeams / numBeamGroups;
-  const first: Beam = { tokens: [], logprobs: [], sum: 0, row: 0 };
-  const prefix = settings.beamLength === 'generated' ? 0 : settings.contextPrefix.length;
+  const first: Beam = { tokens: [], logprobs: [], tokenScores: [], rows: [], sum: 0, row: 0 };
+  const prefix = beamPolicy.scoredLength === 'generated' ? 0 : settings.contextPrefix.length;
+  // All begin as the prompt's one row. Drawn tokens differ anyway; of the best ones only the first beam's count.
+  const allCount = doSample && beamPolicy.firstDraw === 'all-beams';
   return {
-    // All begin as the prompt's one row. Drawn tokens differ anyway; of the best ones only the first beam's count.
-    beams: Array.from({ length: size }, (_, i) => (i === 0 || doSample ? first : { ...first, sum: HOPELESS })),
+    beams: Array.from({ length: size }, (_, i) => (i === 0 || allCount ? first : { ...first, sum: HOPELESS })),
     finished: new FinishedBeams({ size, lengthPenalty, earlyStopping, maxLength: prefix + settings.maxNewTokens }),
     done: false,
   };
 }
 
-function grown(beam: Beam, { token, sum }: Candidate, logprobs: readonly Float32Array[]): Beam {
-  const logprob = (logprobs[beam.row] as Float32Array)[token] as number;
-  return { tokens: [...beam.tokens, token], logprobs: [...beam.logprobs, logprob], sum, row: beam.row };
+/** `first`: number of the first beam of its group. */
+function grown({ beam, logprobs, scores }: Expanded, candidate: Candidate, first: number): Beam {
+  const { token, sum } = candidate;
+  return {
+    tokens: [...beam.tokens, token],
+    logprobs: [...beam.logprobs, logprobs[token] as number],
+    tokenScores: [...beam.tokenScores, scores[token] as number],
+    rows: [...beam.rows, first + candidate.beam],
+    sum,
+    row: beam.row,
+  };
 }
+
+const answerOf = ({ sum, row, ...answer }: Beam): Omit<Hypothesis, 'score' | 'stopped'> => answer;
 
 function commonPrefix(sequences: readonly (readonly number[])[]): readonly number[] {
   const [first, ...others] = sequences;

@@ -1,4 +1,4 @@
-import type { Hypothesis, Tokens } from './search.js';
+import type { Hypothesis } from './search.js';
 
 /** The finished beams of a group, and when no other can still beat them. HF's `BeamHypotheses`. */
 
@@ -30,18 +30,18 @@ export class FinishedBeams {
     return this.#kept;
   }
 
-  /** `length`: by whose power the sum is divided. */
-  add({ tokens, logprobs, sum }: Tokens & { readonly sum: number }, length: number, stopped: boolean): void {
+  /** `sum`: of its processed log-probabilities; `length`: by whose power it is divided. */
+  add(beam: Omit<Hypothesis, 'score' | 'stopped'>, sum: number, length: number, stopped: boolean): void {
     const score = this.#scoreOf(sum, length);
     if (this.#kept.length === this.#options.size) {
       const worst = this.#worst();
       if (!worst || !(score > worst.score)) return;
       this.#kept.splice(this.#kept.indexOf(worst), 1);
     }
-    this.#kept.push({ tokens, logprobs, score, stopped });
+    this.#kept.push({ ...beam, score, stopped });
   }
 
-  /** `bestSum`: of the step's best candidate; `length`: with the token of this step. */
+  /** `bestSum`: the best that is there; `length`: with the token of this step. */
   isDone(bestSum: number, length: number): boolean {
     const { size, earlyStopping, lengthPenalty, maxLength } = this.#options;
     const worst = this.#worst();

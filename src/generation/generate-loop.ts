@@ -14,7 +14,7 @@ export async function generate(
   state: GenerationState,
 ): Promise<void> {
   const writer = new AnswerWriter(settings, hooks, state);
-  const search = createSearch(settings, hooks.onToken !== undefined);
+  const search = createSearch(settings, { logprobs: hooks.onToken !== undefined });
   await runSearches(source, [search], settings.removeInvalidValues, async (_, isOver) => {
     hooks.signal?.throwIfAborted();
     const [best] = isOver ? search.hypotheses() : [];

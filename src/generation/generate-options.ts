@@ -9,11 +9,17 @@ export type UserLogitsProcessor = (tokens: readonly number[], scores: Float32Arr
  * Without sampling options the best token is taken at each step (greedy search), which is deterministic.
  */
 export interface GenerateOptions {
-  /** Most tokens of the answer, at least 1. Default 256, or less where the context has less room. Excludes `maxLength`. */
+  /**
+   * Most tokens of the answer, at least 1. Default 256 (under 'lavis' with the BOS), or less where the context has less room; of `generate` HF's: a `maxLength` of 20,
+   * under 'hf-5' 20 new tokens. Excludes `maxLength`.
+   */
   maxNewTokens?: number;
   /** Stop ids are impossible before this many tokens. Default 0. */
   minNewTokens?: number;
-  /** HF's total length: counts the tokens that processors see before the answer too (`compat`: one under 'hf-4.34', none otherwise). */
+  /**
+   * HF's total length: counts the tokens that processors see before the answer too (`compat`: one under 'hf-4.34' and 'lavis', under 'hf-5' those of picture and prompt,
+   * of T5 one; none otherwise). Under 'lavis' a T5's counts the answer alone.
+   */
   maxLength?: number;
   /** As `minNewTokens`, counted as `maxLength` counts. Default 0. */
   minLength?: number;
@@ -21,7 +27,7 @@ export interface GenerateOptions {
   doSample?: boolean;
   /** Divides the logits, > 0. Default 1. For greedy search leave it out. */
   temperature?: number;
-  /** Keep the k best tokens; 0 = all. Default 0; under `compat: 'hf-4.34'` 50, as HF does without saying. */
+  /** Keep the k best tokens; 0 = all. Default 0; under each `compat` 50, as HF does without saying. */
   topK?: number;
   /** Nucleus: keep the best tokens whose probabilities reach this, 0..1. Default 1 = all. */
   topP?: number;
@@ -35,9 +41,9 @@ export interface GenerateOptions {
   etaCutoff?: number;
   /** Seed of sampling: integer, 0 to 2^53 - 1. The same seed, model file and machine give the same text. Default: a random one. */
   seed?: number;
-  /** Beams that are searched, 1..64; 1 (default) = no beam search. With `doSample`: beam sampling. At most as many as the model was loaded for (`maxBatch`). */
+  /** Beams that are searched, 1..64; 1 (default, but 5 under 'lavis') = no beam search. With `doSample`: beam sampling. At most as many as the model was loaded for (`maxBatch`). */
   numBeams?: number;
-  /** Groups that the beams are divided into, for diverse beam search; divides `numBeams`. Default 1. Excludes sampling. */
+  /** Groups that the beams are divided into, for diverse beam search; divides `numBeams`. Default 1. Excludes sampling, and is not in 'hf-5'. */
   numBeamGroups?: number;
   /** Taken off a token's score for each time that an earlier group took it in the same step, >= 0. Default 0. */
   diversityPenalty?: number;
@@ -57,7 +63,7 @@ export interface GenerateOptions {
   suppressTokens?: readonly number[];
   /** Tokens that are not chosen first. */
   beginSuppressTokens?: readonly number[];
-  /** Token that must come first. */
+  /** Token that must come first. Under 'hf-5' of T5 only: there transformers forces nothing for others. */
   forcedBosTokenId?: number;
   /** Token or tokens, one of which must come last when the length limit is reached. */
   forcedEosTokenId?: number | readonly number[];
@@ -69,7 +75,7 @@ export interface GenerateOptions {
   removeInvalidValues?: boolean;
   /** Ids that end the answer, in place of those that `compat` names; [] = none. */
   eosTokenId?: number | readonly number[];
-  /** BOS id that `compat: 'hf-4.34'` puts before the answer for processors. Default: the checkpoint's. */
+  /** BOS id that `compat: 'hf-4.34'` and `'lavis'` put before the answer for processors. Default: the checkpoint's. */
   bosTokenId?: number;
   /** Encoder-decoders (T5): token that the decoder starts with. Default: the checkpoint's. */
   decoderStartTokenId?: number;
@@ -87,7 +93,12 @@ export interface GenerateOptions {
   /** Run after the built-in processors, before the sampling filters. */
   logitsProcessors?: readonly UserLogitsProcessor[];
   /**
-   * 'hf-4.34': the stop ids (checkpoint's own only), the context of processors and the defaults of transformers 4.34 (docs: src/generation/compat.ts).
+   * Whose rules hold (docs: src/generation/compat.ts, docs/hugging-face.md):
+   * - 'hf-4.34': the stop ids (checkpoint's own only), the context of processors (the BOS and the answer), the scores of beams and the defaults of transformers 4.34;
+   * - 'hf-5': those of transformers 5, whose processors and lengths see image ids and prompt as well; needs a checkpoint with an image id, unless it is a T5;
+   * - 'lavis': LAVIS' `generate`: 5 beams, `repetitionPenalty` 1.5, `minLength` 1, `maxLength` 256, `topP` 0.9 with `doSample: true` (its `use_nucleus_sampling`), ends with
+   *   the vocabulary's `</s>`; else as 'hf-4.34'.
+   *
    * Default: stop at the checkpoint's ids and at the vocabulary's `</s>`; processors see the generated tokens only.
    */
   compat?: Compat;

@@ -1,6 +1,7 @@
 /** From validated options and the model's facts to what the loop does: defaults are filled in here and nowhere else. */
 import { OptionError } from '../errors.js';
-import { COMPAT_PRESETS, type CompatPreset } from './compat.js';
+import { type BeamPolicy, COMPAT_PRESETS, type CompatPreset } from './compat.js';
+import { answerStartOf, contextPrefixOf, type PromptIds } from './context-prefix.js';
 import type { EarlyStopping } from './finished-beams.js';
 import type { GenerateOptions, UserLogitsProcessor } from './generate-options.js';
 import type { Constraint } from './grammar/constraint.js';
@@ -9,8 +10,6 @@ import type { Vocabulary } from './grammar/vocabulary.js';
 import type { SequenceBias } from './sequence-bias.js';
 import { type StopText, stopTextOf } from './stop-text.js';
 import { shown } from './validate-options.js';
-
-export const DEFAULT_MAX_NEW_TOKENS = 256;
 
 /** What generation needs to know of a model. */
 export interface ModelFacts {
@@ -61,10 +60,10 @@ export interface GenerationSettings {
   readonly diversityPenalty: number;
   readonly earlyStopping: EarlyStopping;
   readonly lengthPenalty: number;
-  readonly beamLength: CompatPreset['beamLength'];
+  readonly beamPolicy: BeamPolicy;
   /** How many of the best beams are answers. */
   readonly numReturnSequences: number;
-  /** What a group of beams that is done is taken to choose. */
+  /** What fills rows of answers up, and what a group of beams that is done is taken to choose. */
   readonly padTokenId: number;
   /** Tokens that every sampling filter must leave. */
   readonly minTokensToKeep: number;
@@ -79,6 +78,9 @@ export interface GenerationSettings {
   readonly exponentialDecay: { readonly start: number; readonly factor: number } | null;
   readonly renormalizeLogits: boolean;
   readonly removeInvalidValues: boolean;
+  readonly removesMinusInfinity: boolean;
+  /** Whether rows of answers have 2 for each 0. */
+  readonly twoForZero: CompatPreset['twoForZero'];
   readonly userProcessors: readonly UserLogitsProcessor[];
 }
 
@@ -93,46 +95,65 @@ const randomSeed = (): number => Math.floor(Math.random() * 2 ** 53);
 /**
  * Interprets options that `validateGenerateOptions` let through.
  * @param vocabulary what the model's tokens are in text; null where no option needs it
+ * @returns the settings of each prompt, which have all but what depends on its ids in common
  * @throws OPTION_INVALID for combinations that cannot be met, ids outside the vocabulary and grammars that are wrong; OPTION_UNSUPPORTED
  */
-export function interpretOptions(
+export function settingsOfPrompts(
   options: GenerateOptions,
   model: ModelFacts,
   vocabulary: Vocabulary | null = null,
-): GenerationSettings {
+): (prompt: PromptIds) => GenerationSettings {
   checkIds(options, model.vocabularySize);
   const preset = COMPAT_PRESETS[options.compat ?? 'ask'];
+  const filled = { ...preset.defaults, ...options };
   const answerStart = answerStartOf(options, model);
-  const contextPrefix =
-    answerStart.length > 0 ? encoderDecoderPrefix(preset, options, answerStart) : prefixOf(preset, options, model);
   const stopIds = stopIdsOf(preset, options, model);
   const stopStrings = asList(options.stopStrings);
-  const settings: GenerationSettings = {
+  const common = {
     answerStart,
-    contextPrefix,
-    ...lengthsOf(options, contextPrefix.length),
     stopIds,
     stopStrings,
     stopText: stopTextOf(stopStrings, id => vocabulary?.texts[id], model.cleanUpTokenizationSpaces ?? false),
     constraint: constraintOf(options, stopIds, vocabulary),
-    ...samplingOf(options, preset),
-    ...beamsOf(options, preset, model),
-    repetitionPenalty: options.repetitionPenalty ?? 1,
-    noRepeatNgramSize: options.noRepeatNgramSize ?? 0,
-    badWordsIds: options.badWordsIds ?? [],
-    sequenceBias: biasesOf(options),
-    suppressTokens: options.suppressTokens ?? [],
-    beginSuppressTokens: options.beginSuppressTokens ?? [],
-    forcedBosTokenId: options.forcedBosTokenId ?? null,
-    forcedEosTokenIds: asList(options.forcedEosTokenId),
-    exponentialDecay: decayOf(options),
-    renormalizeLogits: options.renormalizeLogits ?? false,
-    removeInvalidValues: options.removeInvalidValues ?? false,
-    userProcessors: options.logitsProcessors ?? [],
+    ...samplingOf(options, filled),
+    ...beamsOf(filled, preset, stopIds, model),
+    repetitionPenalty: filled.repetitionPenalty ?? 1,
+    noRepeatNgramSize: filled.noRepeatNgramSize ?? 0,
+    badWordsIds: filled.badWordsIds ?? [],
+    sequenceBias: biasesOf(filled),
+    suppressTokens: filled.suppressTokens ?? [],
+    beginSuppressTokens: filled.beginSuppressTokens ?? [],
+    forcedBosTokenId: filled.forcedBosTokenId ?? null,
+    forcedEosTokenIds: asList(filled.forcedEosTokenId),
+    exponentialDecay: decayOf(filled),
+    renormalizeLogits: filled.renormalizeLogits ?? false,
+    removeInvalidValues: filled.removeInvalidValues ?? false,
+    removesMinusInfinity: preset.removesMinusInfinity,
+    twoForZero: preset.twoForZero,
+    userProcessors: filled.logitsProcessors ?? [],
   };
-  checkCombinations(options, settings);
-  return settings;
+  checkBeams(filled, common);
+  return prompt => {
+    const contextPrefix = contextPrefixOf(options, preset, model, answerStart, prompt);
+    const counted = answerStart.length > 0 && preset.encoderDecoderMaxLength === 'answer' ? 0 : contextPrefix.length;
+    const settings = { ...common, contextPrefix, ...lengthsOf(options, filled, preset, counted) };
+    checkLengths(filled, settings);
+    return settings;
+  };
 }
+
+/** Without a prompt's ids there is no preset that needs them. */
+const noPrompt: PromptIds = () => {
+  throw new TypeError('the preset needs the ids of the prompt');
+};
+
+/** `settingsOfPrompts` of one prompt. */
+export const interpretOptions = (
+  options: GenerateOptions,
+  model: ModelFacts,
+  vocabulary: Vocabulary | null = null,
+  prompt: PromptIds = noPrompt,
+): GenerationSettings => settingsOfPrompts(options, model, vocabulary)(prompt);
 
 /** The same settings with another limit: a default that had to be lowered to fit the context. */
 export const withMaxNewTokens = (settings: GenerationSettings, maxNewTokens: number): GenerationSettings => ({
@@ -140,83 +161,58 @@ export const withMaxNewTokens = (settings: GenerationSettings, maxNewTokens: num
   maxNewTokens,
 });
 
-function lengthsOf(options: GenerateOptions, prefixLength: number) {
+/** `counted`: tokens before the answer that `maxLength` counts. */
+function lengthsOf(options: GenerateOptions, filled: GenerateOptions, preset: CompatPreset, counted: number) {
   if (options.maxLength !== undefined && options.maxNewTokens !== undefined) {
     throw new OptionError('OPTION_INVALID', 'maxLength and maxNewTokens exclude each other: give one of them');
   }
-  const limit = options.maxLength === undefined ? options.maxNewTokens : options.maxLength - prefixLength;
+  const maxNewTokensGiven = options.maxLength !== undefined || options.maxNewTokens !== undefined;
+  const { maxLength, maxNewTokens = Number.NaN } = maxNewTokensGiven ? options : preset.defaultLength;
   return {
-    maxNewTokens: limit ?? DEFAULT_MAX_NEW_TOKENS,
-    maxNewTokensGiven: limit !== undefined,
-    minNewTokens: options.minNewTokens ?? 0,
-    minLength: options.minLength ?? 0,
+    maxNewTokens: maxLength === undefined ? maxNewTokens : maxLength - counted,
+    maxNewTokensGiven,
+    minNewTokens: filled.minNewTokens ?? 0,
+    minLength: filled.minLength ?? 0,
   };
 }
 
-function samplingOf(options: GenerateOptions, preset: CompatPreset) {
+function samplingOf(options: GenerateOptions, filled: GenerateOptions) {
   return {
-    doSample: options.doSample ?? SAMPLING_OPTIONS.some(name => options[name] !== undefined),
+    doSample: filled.doSample ?? SAMPLING_OPTIONS.some(name => options[name] !== undefined),
     seed: options.seed ?? randomSeed(),
-    temperature: options.temperature ?? 1,
-    topK: options.topK ?? preset.defaultTopK,
-    topP: options.topP ?? 1,
-    minP: options.minP ?? 0,
-    typicalP: options.typicalP ?? 1,
-    epsilonCutoff: options.epsilonCutoff ?? 0,
-    etaCutoff: options.etaCutoff ?? 0,
-    minTokensToKeep: (options.numBeams ?? 1) > 1 ? 2 : 1,
+    temperature: filled.temperature ?? 1,
+    topK: filled.topK ?? 0,
+    topP: filled.topP ?? 1,
+    minP: filled.minP ?? 0,
+    typicalP: filled.typicalP ?? 1,
+    epsilonCutoff: filled.epsilonCutoff ?? 0,
+    etaCutoff: filled.etaCutoff ?? 0,
   };
 }
 
-function beamsOf(options: GenerateOptions, preset: CompatPreset, model: ModelFacts) {
+function beamsOf(filled: GenerateOptions, preset: CompatPreset, stopIds: readonly number[], model: ModelFacts) {
+  const numBeams = filled.numBeams ?? 1;
+  const beamPolicy = preset.beams;
+  const pads = model.padTokenId >= (numBeams > 1 && beamPolicy.padding === 'pad-but-0' ? 1 : 0);
   return {
-    numBeams: options.numBeams ?? 1,
-    numBeamGroups: options.numBeamGroups ?? 1,
-    diversityPenalty: options.diversityPenalty ?? 0,
-    earlyStopping: options.earlyStopping ?? false,
-    lengthPenalty: options.lengthPenalty ?? 1,
-    beamLength: preset.beamLength,
+    numBeams,
+    numBeamGroups: filled.numBeamGroups ?? 1,
+    diversityPenalty: filled.diversityPenalty ?? 0,
+    earlyStopping: filled.earlyStopping ?? false,
+    lengthPenalty: filled.lengthPenalty ?? 1,
+    beamPolicy,
     numReturnSequences: 1,
-    padTokenId: model.padTokenId >= 0 ? model.padTokenId : (model.eosTokenIds[0] ?? 0),
+    padTokenId: pads ? model.padTokenId : (stopIds[0] ?? 0),
+    minTokensToKeep: numBeams === 1 ? 1 : beamPolicy.keptByFilters === 'two' ? 2 : Math.max(2, 1 + stopIds.length),
   };
-}
-
-function answerStartOf(options: GenerateOptions, model: ModelFacts): readonly number[] {
-  if (model.decoderStartTokenId >= 0) return [options.decoderStartTokenId ?? model.decoderStartTokenId];
-  if (options.decoderStartTokenId === undefined) return [];
-  throw new OptionError('OPTION_INVALID', 'decoderStartTokenId has a meaning only for an encoder-decoder (T5)');
-}
-
-/** In HF the context of an encoder-decoder is the decoder's own: it begins with the start token. */
-function encoderDecoderPrefix(
-  preset: CompatPreset,
-  options: GenerateOptions,
-  answerStart: readonly number[],
-): readonly number[] {
-  if (options.bosTokenId !== undefined) {
-    throw new OptionError(
-      'OPTION_INVALID',
-      'bosTokenId has no meaning for an encoder-decoder (T5), whose answers begin with decoderStartTokenId',
-    );
-  }
-  return preset.contextPrefix === 'none' ? [] : answerStart;
-}
-
-function prefixOf(preset: CompatPreset, options: GenerateOptions, model: ModelFacts): readonly number[] {
-  if (preset.contextPrefix === 'none') {
-    if (options.bosTokenId === undefined) return [];
-    throw new OptionError('OPTION_INVALID', "bosTokenId has a meaning only together with compat: 'hf-4.34'");
-  }
-  const bos = options.bosTokenId ?? model.bosTokenId;
-  if (bos >= 0) return [bos];
-  throw new OptionError('OPTION_INVALID', "compat: 'hf-4.34' needs bosTokenId, because the checkpoint names none");
 }
 
 function stopIdsOf(preset: CompatPreset, options: GenerateOptions, model: ModelFacts): readonly number[] {
   if (options.eosTokenId !== undefined) return [...new Set(asList(options.eosTokenId))];
-  const ids = [...model.eosTokenIds];
-  if (preset.stopIds === 'checkpoint-and-vocabulary') ids.push(model.vocabularyEosTokenId);
-  return [...new Set(ids.filter(id => id >= 0 && id < model.vocabularySize))];
+  const known = (ids: readonly number[]) => [...new Set(ids.filter(id => id >= 0 && id < model.vocabularySize))];
+  const ofVocabulary = known([model.vocabularyEosTokenId]);
+  if (preset.stopIds === 'vocabulary' && ofVocabulary.length > 0) return ofVocabulary;
+  return known([...model.eosTokenIds, ...(preset.stopIds === 'checkpoint-and-vocabulary' ? ofVocabulary : [])]);
 }
 
 function biasesOf(options: GenerateOptions): readonly SequenceBias[] {
@@ -254,7 +250,10 @@ function checkIds(options: GenerateOptions, vocabularySize: number): void {
 }
 
 /** Options of beam search that would have no effect, or none that can be met. */
-function checkBeams(options: GenerateOptions, settings: GenerationSettings): void {
+function checkBeams(
+  options: GenerateOptions,
+  settings: Pick<GenerationSettings, 'numBeams' | 'numBeamGroups' | 'doSample' | 'diversityPenalty' | 'beamPolicy'>,
+): void {
   const { numBeams, numBeamGroups, doSample } = settings;
   const fail = (problem: string) => new OptionError('OPTION_INVALID', problem);
   if (numBeams === 1) {
@@ -265,6 +264,11 @@ function checkBeams(options: GenerateOptions, settings: GenerationSettings): voi
     }
     return;
   }
+  if (numBeamGroups > 1 && !settings.beamPolicy.groups)
+    throw new OptionError(
+      'OPTION_UNSUPPORTED',
+      `numBeamGroups = ${numBeamGroups}: compat: '${options.compat}' has no groups of beams, as transformers has none any more; leave it out`,
+    );
   if (numBeams % numBeamGroups !== 0) throw fail(`numBeamGroups = ${numBeamGroups} must divide numBeams = ${numBeams}`);
   if (numBeamGroups > 1 && doSample)
     throw fail('numBeamGroups above 1 excludes sampling: leave out doSample and its options');
@@ -272,20 +276,15 @@ function checkBeams(options: GenerateOptions, settings: GenerationSettings): voi
     throw fail('diversityPenalty has a meaning only with numBeamGroups above 1');
 }
 
-function checkCombinations(options: GenerateOptions, settings: GenerationSettings): void {
-  checkBeams(options, settings);
-  const total = settings.contextPrefix.length + settings.maxNewTokens;
-  if (settings.maxNewTokens < 1) {
-    throw new OptionError(
-      'OPTION_INVALID',
-      `maxLength must leave room for an answer, but is ${shown(options.maxLength)}`,
+function checkLengths(options: GenerateOptions, settings: GenerationSettings): void {
+  const { maxNewTokens, contextPrefix } = settings;
+  const fail = (problem: string) => new OptionError('OPTION_INVALID', problem);
+  if (maxNewTokens < 1)
+    throw fail(
+      `maxLength must leave room for an answer behind the ${contextPrefix.length} tokens that it counts, but is ${shown(options.maxLength)}`,
     );
-  }
-  if (settings.minNewTokens > settings.maxNewTokens || settings.minLength > total) {
-    const name = settings.minNewTokens > settings.maxNewTokens ? 'minNewTokens' : 'minLength';
-    throw new OptionError(
-      'OPTION_INVALID',
-      `${name} = ${shown(options[name])} is more than the longest answer (${settings.maxNewTokens} tokens)`,
-    );
+  if (settings.minNewTokens > maxNewTokens || settings.minLength > contextPrefix.length + maxNewTokens) {
+    const name = settings.minNewTokens > maxNewTokens ? 'minNewTokens' : 'minLength';
+    throw fail(`${name} = ${shown(options[name])} is more than the longest answer (${maxNewTokens} tokens)`);
   }
 }

@@ -1,5 +1,5 @@
 /** What each option may be. One line per option; `generation-settings.ts` says what it means. */
-import { LATER_PRESETS } from './compat.js';
+import { COMPAT_PRESETS } from './compat.js';
 import type { GenerateOptions } from './generate-options.js';
 
 /** A rule says in words what is allowed, and checks. */
@@ -29,12 +29,15 @@ const number = (expected: string, allows: (value: number) => boolean): OptionRul
 const MOST_BEAMS = 64;
 export const boolean: OptionRule = { expected: 'true or false', allows: value => typeof value === 'boolean' };
 export const aText: OptionRule = { expected: 'a text', allows: value => typeof value === 'string' };
-const id: OptionRule = { expected: 'a token id', allows: isId };
+export const id: OptionRule = { expected: 'a token id', allows: isId };
 const ids: OptionRule = { expected: 'an array of token ids', allows: value => isArrayOf(value, isId) };
 const idOrIds: OptionRule = {
   expected: 'a token id or an array of them',
   allows: value => isId(value) || isArrayOf(value, isId),
 };
+
+/** `ask` is what a call without it gets. */
+const COMPAT_NAMES: readonly string[] = Object.keys(COMPAT_PRESETS).filter(name => name !== 'ask');
 
 export const OPTION_RULES: Readonly<Record<keyof GenerateOptions, OptionRule>> = {
   maxNewTokens: integer(1),
@@ -103,22 +106,21 @@ export const OPTION_RULES: Readonly<Record<keyof GenerateOptions, OptionRule>> =
     expected: 'an array of functions',
     allows: value => isArrayOf(value, element => typeof element === 'function'),
   },
-  compat: { expected: "'hf-4.34'", allows: value => value === 'hf-4.34' },
+  compat: {
+    expected: COMPAT_NAMES.map(name => `'${name}'`).join(' or '),
+    allows: value => COMPAT_NAMES.includes(value as string),
+  },
 };
 
 /**
- * Options of the API that come in a later release, with the value that asks for nothing: that one is accepted, so that code written for HF's defaults
- * runs, anything else is `OPTION_UNSUPPORTED`.
+ * Options of `generate` of the Hugging Face class, with the value that asks for nothing: that one is accepted elsewhere too, so that code written for HF's
+ * defaults runs; anything else is `OPTION_UNSUPPORTED` there.
  */
-export const LATER_OPTIONS: Readonly<Record<string, unknown>> = {
+export const GENERATE_OPTIONS: Readonly<Record<string, unknown>> = {
   numReturnSequences: 1,
-  padTokenId: undefined,
   outputScores: false,
+  returnTokenScores: false,
 };
-
-/** Values of known options that come later. */
-export const isLaterValue = (name: string, value: unknown): boolean =>
-  name === 'compat' && LATER_PRESETS.includes(value as string);
 
 /** Options of HF's `generate` that this package does not have. */
 export const HF_ONLY_OPTIONS: readonly string[] = [

@@ -44,7 +44,10 @@ export const PROCESSOR_STEPS: readonly Step[] = [
     create: s =>
       when(s.forcedEosTokenIds.length > 0, () => forcedEos(prefixLength(s) + s.maxNewTokens, s.forcedEosTokenIds)),
   },
-  { name: 'removeInvalidValues', create: s => when(s.removeInvalidValues, () => removeInvalid) },
+  {
+    name: 'removeInvalidValues',
+    create: s => when(s.removeInvalidValues, () => removeInvalid(s.removesMinusInfinity)),
+  },
   { name: 'exponentialDecayLengthPenalty', create: decayStep },
   { name: 'suppressTokens', create: s => when(s.suppressTokens.length > 0, () => suppress(s.suppressTokens)) },
   { name: 'beginSuppressTokens', create: beginSuppressStep },
@@ -76,8 +79,9 @@ export function createProcessor(settings: GenerationSettings): LogitsProcessor {
 
 /** The two halves, because beams add their sums in between. */
 export interface BeamProcessors {
+  /** On each beam's log-probabilities. */
   readonly process: LogitsProcessor;
-  /** Does nothing when the search does not sample. */
+  /** On its sums. Does nothing when the search does not sample, or filters before. */
   readonly warp: LogitsProcessor;
 }
 
@@ -88,10 +92,9 @@ export function createBeamProcessors(settings: GenerationSettings, taken: readon
     name: 'diversityPenalty',
     create: s => when(s.diversityPenalty > 0, () => hammingDiversity(s.diversityPenalty, taken)),
   };
-  return {
-    process: inTurn([first, diversity, ...others], settings),
-    warp: inTurn(settings.doSample ? WARPER_STEPS : [], settings),
-  };
+  const warpers = settings.doSample ? WARPER_STEPS : [];
+  const [before, after] = settings.beamPolicy.filtered === 'scores' ? [warpers, []] : [[], warpers];
+  return { process: inTurn([first, diversity, ...others, ...before], settings), warp: inTurn(after, settings) };
 }
 
 function inTurn(steps: readonly Step[], settings: GenerationSettings): LogitsProcessor {

@@ -18,8 +18,28 @@ export interface Tokens {
   readonly logprobs: readonly number[];
 }
 
+/** What a caller may want to keep of a search, besides its answers. Nothing is kept unasked: scores of one step are rows x vocabulary floats. */
+export interface Wanted {
+  /** `Tokens.logprobs`; beams have them anyway. */
+  readonly logprobs?: boolean;
+  /** `Hypothesis.tokenScores`. */
+  readonly tokenScores?: boolean;
+  /** `Search.scores`. */
+  readonly scores?: boolean;
+}
+
+/** Processed scores of each step, by row; a search numbers its rows as HF does: beams, group by group, or answers. Rows that have ended have none. */
+export type ScoresOfSteps = readonly ReadonlyMap<number, Float32Array>[];
+
 /** An answer that was found. */
 export interface Hypothesis extends Tokens {
+  /**
+   * Natural logarithms of the processed probabilities of `tokens`, as HF's `compute_transition_scores` gives them: of greedy search and sampling normalized,
+   * of beams as they come out of processors and filters. Not asked for: not to be used.
+   */
+  readonly tokenScores: readonly number[];
+  /** The row of `Search.scores` that each of `tokens` was chosen by; of beams. */
+  readonly rows: readonly number[];
   /** By a stop id, not by the length limit. */
   readonly stopped: boolean;
   /** Beam search: sum of the processed log-probabilities over length^lengthPenalty; else null. */
@@ -36,12 +56,14 @@ export interface Search {
   settled(): Tokens;
   /** The answers, best first; when the search is over. */
   hypotheses(): readonly Hypothesis[];
+  /** Of the steps so far; [] when they are not wanted. */
+  readonly scores: ScoresOfSteps;
 }
 
-/** The search that the settings ask for. `wantsLogprobs`: `Tokens.logprobs` are needed; beams have them anyway. */
-export function createSearch(settings: GenerationSettings, wantsLogprobs: boolean): Search {
+/** The search that the settings ask for. */
+export function createSearch(settings: GenerationSettings, wanted: Wanted = {}): Search {
   const random = seededRandom(settings.seed);
   return settings.numBeams > 1
-    ? new BeamSearch(settings, random)
-    : new IndependentSearch(settings, random, wantsLogprobs);
+    ? new BeamSearch(settings, random, wanted)
+    : new IndependentSearch(settings, random, wanted);
 }

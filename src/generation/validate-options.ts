@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { OptionError } from '../errors.js';
 import type { GenerateOptions } from './generate-options.js';
-import { HF_ONLY_OPTIONS, isLaterValue, LATER_OPTIONS, OPTION_RULES, type OptionRule } from './option-rules.js';
+import { GENERATE_OPTIONS, HF_ONLY_OPTIONS, OPTION_RULES, type OptionRule } from './option-rules.js';
 
 /** A value as it may stand in a message. */
 export const shown = (value: unknown): string => {
@@ -66,16 +66,16 @@ export function checkOptionsObject(options: unknown): asserts options is Record<
  */
 export function validateGenerateOptions(options: object, alsoKnown: readonly string[] = []): GenerateOptions {
   checkOptionsObject(options);
-  const known = [...Object.keys(OPTION_RULES), ...Object.keys(LATER_OPTIONS), ...alsoKnown];
+  const known = [...Object.keys(OPTION_RULES), ...Object.keys(GENERATE_OPTIONS), ...alsoKnown];
   const result: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
     if (alsoKnown.includes(name) || (value === undefined && known.includes(name))) continue;
     if (Object.hasOwn(OPTION_RULES, name)) {
-      if (isLaterValue(name, value)) throw unsupported(name, value, 'comes in a later release');
       checkOption(name, value, OPTION_RULES[name as keyof GenerateOptions]);
       result[name] = value;
-    } else if (Object.hasOwn(LATER_OPTIONS, name)) {
-      if (value !== LATER_OPTIONS[name]) throw unsupported(name, value, 'comes in a later release');
+    } else if (Object.hasOwn(GENERATE_OPTIONS, name)) {
+      if (value !== GENERATE_OPTIONS[name])
+        throw unsupported(name, value, 'is an option of InstructBlipForConditionalGeneration.generate only');
     } else if (HF_ONLY_OPTIONS.includes(name)) {
       throw unsupported(name, value, 'is an option of transformers that this package does not have');
     } else {

@@ -20,6 +20,7 @@ import { ImageFeatures } from './image-features.js';
 import { fitQFormer } from './instruction.js';
 import { underSignals } from './linked-signal.js';
 import type { Engine } from './loaded-model.js';
+import { promptIdsOf } from './prompt-ids.js';
 import { withOcrTokens } from './prompt-places.js';
 
 /** One call, from picture and question to the answer. The order of the stages is the order of the functions below. */
@@ -34,7 +35,8 @@ export async function ask(engine: Engine, images: Pictures, question: string, op
     ocrTokens && typeof question === 'string' ? withOcrTokens(question, ocrTokens) : question,
   );
   const promptTokens = imageTokens + prompt.ids.length;
-  const interpreted = interpretOptions(generateOptions, engine.model.info, engine.vocabulary);
+  const promptIds = promptIdsOf(engine, { pictures, ids: prompt.ids });
+  const interpreted = interpretOptions(generateOptions, engine.model.info, engine.vocabulary, promptIds);
   const settings = fitContext(engine, promptTokens, interpreted);
   const state = newGenerationState();
   try {

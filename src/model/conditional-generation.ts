@@ -1,3 +1,4 @@
+import { generationFieldsOf } from '../config/generation-fields.js';
 import type { InstructBlipConfig } from '../config/instruct-blip-config.js';
 import type { Tensor } from '../tensor.js';
 import { encodePixels } from './encode-pixels.js';
@@ -27,7 +28,7 @@ import type { ModelParts } from './model-parts.js';
 export class InstructBlipForConditionalGeneration {
   /** What the files say; fields that they do not say have HF's defaults. */
   readonly config: InstructBlipConfig;
-  /** The ids that `generate` takes where no option names others. */
+  /** What `generate` takes where no option says otherwise: ids, and settings that an old checkpoint keeps in `text_config`. */
   readonly generationConfig: GenerationConfig;
   readonly #model: LoadedModel;
   readonly #textInput: boolean;
@@ -37,7 +38,7 @@ export class InstructBlipForConditionalGeneration {
     this.#model = new LoadedModel(parts, limits);
     this.config = config;
     this.#textInput = textInput;
-    this.generationConfig = generationConfigOf(parts.model.info);
+    this.generationConfig = generationConfigOf(parts.model.info, config.textConfig);
   }
 
   /**
@@ -53,14 +54,14 @@ export class InstructBlipForConditionalGeneration {
   }
 
   /**
-   * Generates answers to a batch of pictures or videos, with the rules of transformers 4.34. All rows share each step; those that have ended leave it. A batch that is too large
+   * Generates answers to a batch of pictures or videos, with the rules of transformers 4.34, or of another preset (`compat`). All rows share each step; those that have ended leave it. A batch that is too large
    * for the cache is done in parts. Padding is left out, not computed: the rows' numbers are those of single calls.
-   * @param inputs the processor's tensors (`GenerateInputs`) and generate options; without a length `maxLength` is 20, and sampling needs `doSample: true`, as in HF
+   * @param inputs the processor's tensors (`GenerateInputs`) and generate options; without a length `maxLength` is 20 (by `compat`), and sampling needs `doSample: true`, as in HF
    * @returns ids; see `GenerateOutput`
    * @throws `OPTION_*`, `CONTEXT_LENGTH_EXCEEDED`, `DISPOSED`, `OUT_OF_MEMORY`; the signal's reason when it aborts
    */
   async generate(inputs: GenerateArguments): Promise<GenerateOutput> {
-    return this.#model.run(engine => generateBatch(engine, inputs));
+    return this.#model.run(engine => generateBatch(engine, inputs, generationFieldsOf(this.config.textConfig)));
   }
 
   /**

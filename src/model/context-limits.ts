@@ -44,7 +44,7 @@ export function fitContext(engine: Engine, promptTokens: number, settings: Gener
   const before = promptTokens + settings.answerStart.length;
   const room = 1 + most - before;
   if (settings.maxNewTokens <= room) return settings;
-  const shortest = Math.max(1, settings.minNewTokens, settings.minLength);
+  const shortest = Math.max(1, settings.minNewTokens, settings.minLength - settings.contextPrefix.length);
   if (!settings.maxNewTokensGiven && room >= shortest) return withMaxNewTokens(settings, room);
   const wanted = settings.maxNewTokensGiven ? settings.maxNewTokens : shortest;
   throw createError(

@@ -30,6 +30,8 @@ export interface GeneratePrompt {
   readonly pictures: readonly PictureFeatures[];
   readonly instruction: Int32Array;
   readonly ids: Int32Array;
+  /** `ids` with the padding that the caller gave, where there is some. */
+  readonly paddedIds?: Int32Array;
 }
 
 export const INPUT_NAMES = [
@@ -56,8 +58,9 @@ export function readInputs(inputs: GenerateInputs, engine: Engine): GenerateProm
   );
   return ids.map((row, i) => ({
     pictures: pictures[i] as readonly PictureFeatures[],
-    instruction: instructions[i] as Int32Array,
-    ids: row,
+    instruction: (instructions[i] as Row).kept,
+    ids: row.kept,
+    paddedIds: row.all,
   }));
 }
 
@@ -111,14 +114,20 @@ export function pixelsOf(
   return Array.from({ length: batch }, (_, row) => Array.from({ length: frames }, (_, i) => frame(row * frames + i)));
 }
 
-/** The ids of each row that the mask leaves. */
+interface Row {
+  readonly all: Int32Array;
+  /** Those that the mask leaves. */
+  readonly kept: Int32Array;
+}
+
+/** The ids of each row. */
 function rows(
   idsTensor: Tensor<Int32Array>,
   maskTensor: Tensor<Int32Array> | undefined,
   [name, maskName]: readonly [string, string],
   batch: number,
   vocabularySize: number,
-): Int32Array[] {
+): Row[] {
   const { dims, data } = tensor(idsTensor, name, INTS);
   if (dims.length !== 2 || dims[0] !== batch)
     throw invalidOption(`${name} must be [${batch}, tokens], as there are ${batch} pictures, but is ${shapeOf(dims)}`);
@@ -129,9 +138,10 @@ function rows(
   if (mask?.data.some(value => value !== 0 && value !== 1)) throw invalidOption(`${maskName} must be of 0 and 1`);
   const length = dims[1] as number;
   return Array.from({ length: batch }, (_, row) => {
-    const kept = data.slice(row * length, (row + 1) * length).filter((_id, i) => mask?.data[row * length + i] !== 0);
+    const all = data.slice(row * length, (row + 1) * length);
+    const kept = all.filter((_id, i) => mask?.data[row * length + i] !== 0);
     if (kept.length === 0)
       throw invalidOption(`row ${row} of ${name} has no token${mask ? ` that ${maskName} leaves` : ''}`);
-    return kept;
+    return { all, kept };
   });
 }

@@ -1,10 +1,12 @@
 /** What model files say, as Hugging Face's configurations. Fields that no key says have HF's defaults. */
+import { type GenerationFields, generationFieldsOf } from '../config/generation-fields.js';
 import { InstructBlipConfig, type TextConfig } from '../config/instruct-blip-config.js';
 import { LlamaConfig } from '../config/llama-config.js';
 import { OPTConfig } from '../config/opt-config.js';
 import { InstructBlipQFormerConfig } from '../config/qformer-config.js';
 import { T5Config } from '../config/t5-config.js';
 import { InstructBlipVisionConfig } from '../config/vision-config.js';
+import { createError } from '../errors.js';
 import type { NativeAddon, NativeModelInfo } from '../native/addon.js';
 import { nativeCall } from '../native/native-call.js';
 
@@ -83,8 +85,8 @@ export const qformerConfigOf = (facts: GgufFacts): InstructBlipQFormerConfig =>
 /** -1 = none. */
 const idOrNull = (id: number): number | null => (id < 0 ? null : id);
 
-/** The ids that `generate` takes by default: those of `text_config`. */
-export interface GenerationConfig {
+/** What `generate` takes by default: the ids of `text_config`, and settings that it has in old checkpoints, where they differ from HF's defaults. */
+export interface GenerationConfig extends GenerationFields {
   readonly bosTokenId: number | null;
   /** One, or several; null = none. */
   readonly eosTokenId: number | readonly number[] | null;
@@ -93,7 +95,11 @@ export interface GenerationConfig {
   readonly decoderStartTokenId: number | null;
 }
 
-export function generationConfigOf(info: NativeModelInfo): GenerationConfig {
+export function generationConfigOf(info: NativeModelInfo, text: TextConfig): GenerationConfig {
+  return { ...idsOf(info), ...generationFieldsOf(text) };
+}
+
+function idsOf(info: NativeModelInfo): GenerationConfig {
   const [eos, ...more] = info.eosTokenIds;
   return {
     bosTokenId: idOrNull(info.bosTokenId),
@@ -158,11 +164,23 @@ const optConfigOf = (facts: GgufFacts): OPTConfig =>
 
 const TEXT_CONFIGS = { llama: llamaConfigOf, t5: t5ConfigOf, opt: optConfigOf };
 
+/** What the checkpoint's `text_config` said of generating, as the converter wrote it. @throws MODEL_FILE_CORRUPT */
+function generationOf(facts: GgufFacts): GenerationFields {
+  try {
+    return JSON.parse(facts.text('instructblip.generation', '{}'));
+  } catch (error) {
+    throw createError('MODEL_FILE_CORRUPT', `instructblip.generation is no JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
 function textConfigOf(facts: GgufFacts, info: NativeModelInfo): TextConfig {
   const ofFile = TEXT_CONFIGS[info.languageModel as keyof typeof TEXT_CONFIGS](facts);
-  const ids = generationConfigOf(info);
+  const ids = idsOf(info);
   const eos = ids.eosTokenId;
   return ofFile.with({
+    ...generationOf(facts),
     vocabSize: info.vocabularySize,
     bosTokenId: ids.bosTokenId,
     eosTokenId: typeof eos === 'object' && eos !== null ? [...eos] : eos,

@@ -1,8 +1,9 @@
 /** LAVIS' `predict_answers`: short answers to questions, all in one batch. */
 import { invalidOption, OptionError } from '../errors.js';
 import type { FinishReason } from '../generation/answer-writer.js';
+import { COMPAT_PRESETS } from '../generation/compat.js';
 import type { GenerateOptions } from '../generation/generate-options.js';
-import { type GenerationSettings, interpretOptions } from '../generation/generation-settings.js';
+import { settingsOfPrompts } from '../generation/generation-settings.js';
 import { aText, boolean, integer, type OptionRule } from '../generation/option-rules.js';
 import { TextStream } from '../generation/text-stream.js';
 import { shown, validateGenerateOptions } from '../generation/validate-options.js';
@@ -13,6 +14,7 @@ import { checkNamed, signalRule } from './ask-options.js';
 import type { EngineCall, PictureFeatures } from './engine-stages.js';
 import { itemOf, runBatch, usageOf } from './generate-batch.js';
 import type { Engine } from './loaded-model.js';
+import { promptIdsOf } from './prompt-ids.js';
 import { countPlaces, fillPlaces, isTexts, texts } from './prompt-places.js';
 
 /** Lengths are `maxLen` and `minLen` here. */
@@ -23,7 +25,7 @@ type LengthOption = 'maxLength' | 'minLength' | 'maxNewTokens' | 'minNewTokens';
  * `lengthPenalty` -1 for T5 and 0 for the others, `topP` 0.9 when sampling; the answer ends with the vocabulary's `</s>`.
  */
 export interface PredictAnswersOptions extends Omit<GenerateOptions, LengthOption | 'stopStrings' | 'choices'> {
-  /** Most tokens of an answer; for decoder-only models LAVIS' `max_len` counts the BOS too. At least 1; decoder-only: 2. Default 10. */
+  /** Most tokens of an answer; for decoder-only models LAVIS' `max_len` counts the BOS too (not under `compat: 'hf-5'`). At least 1; decoder-only: 2. Default 10. */
   maxLen?: number;
   /** Fewest tokens, counted in the same way. Default 1. */
   minLen?: number;
@@ -106,8 +108,11 @@ function listsOfChoices(
   throw invalidOption(`choices has ${choices.length} lists, but there are ${questions} questions`);
 }
 
-/** LAVIS' arguments of `generate`, in place of those that were not given. */
-function settingsOf({ model, vocabulary }: Engine, options: PredictAnswersOptions): GenerationSettings {
+/** LAVIS' arguments of `generate`, in place of those that were not given; the settings of each prompt. */
+function readOptions(
+  { model, vocabulary }: Engine,
+  options: PredictAnswersOptions,
+): ReturnType<typeof settingsOfPrompts> {
   const { maxLen = 10, minLen = 1 } = options;
   for (const [name, own] of Object.entries(ELSEWHERE))
     if ((options as Record<string, unknown>)[name] !== undefined)
@@ -119,20 +124,18 @@ function settingsOf({ model, vocabulary }: Engine, options: PredictAnswersOption
   const given = validateGenerateOptions(options, Object.keys(RULES));
   if (given.stopStrings !== undefined)
     throw new OptionError('OPTION_UNSUPPORTED', 'predictAnswers has no stopStrings: use ask, or leave them out');
-  const { numBeams = 5 } = given;
+  const defaults: GenerateOptions = { compat: 'lavis', ...COMPAT_PRESETS.lavis.defaults };
+  const { numBeams, compat = 'lavis' } = { ...defaults, ...given };
+  // Lengths that count the whole prompt would say nothing of an answer.
+  const countsBos = !isEncoderDecoder && COMPAT_PRESETS[compat].contextPrefix === 'bos';
   const asked: GenerateOptions = {
-    compat: 'hf-4.34',
-    doSample: false,
-    topP: 0.9,
-    repetitionPenalty: 1.5,
-    ...(numBeams > 1 ? { lengthPenalty: isEncoderDecoder ? -1 : 0 } : {}),
-    ...(model.info.vocabularyEosTokenId >= 0 ? { eosTokenId: model.info.vocabularyEosTokenId } : {}),
+    ...defaults,
+    ...(numBeams === 1 ? {} : { lengthPenalty: isEncoderDecoder ? -1 : 0 }),
     ...given,
-    numBeams,
-    minLength: minLen,
-    [isEncoderDecoder ? 'maxNewTokens' : 'maxLength']: maxLen,
+    [countsBos ? 'maxLength' : 'maxNewTokens']: maxLen,
+    [countsBos || isEncoderDecoder ? 'minLength' : 'minNewTokens']: minLen,
   };
-  return interpretOptions(asked, model.info, vocabulary);
+  return settingsOfPrompts(asked, model.info, vocabulary);
 }
 
 /** The picture's features, computed once, whoever asks first. */
@@ -159,16 +162,18 @@ export async function predictAnswers(
   const asked = typeof questions === 'string' ? [questions] : questions;
   if (!isTexts(asked) || asked.length === 0)
     throw invalidOption(`questions must be a text or an array of at least one text, but is ${shown(questions)}`);
-  const settings = settingsOf(engine, options);
+  const settingsOf = readOptions(engine, options);
   const pictures = listOf(images).map(picture => once(pictureFeatures(picture)));
-  const items = promptsOf(asked, own).map(prompt =>
-    itemOf(engine, { pictures, ...promptOf(engine, prompt) }, settings),
-  );
+  const items = promptsOf(asked, own).map(text => {
+    const prompt = { pictures, ...promptOf(engine, text) };
+    return itemOf(engine, prompt, settingsOf(promptIdsOf(engine, prompt)));
+  });
   const clock = new StageClock();
-  await runBatch({ engine, clock }, settings, items, own.signal);
+  await runBatch({ engine, clock }, items, own.signal);
   const answers = items.flatMap(({ search }) => search.hypotheses());
+  const isExact = items[0]?.settings.constraint !== null;
   return {
-    texts: answers.map(({ tokens }) => textOf(engine, tokens, settings.constraint !== null)),
+    texts: answers.map(({ tokens }) => textOf(engine, tokens, isExact)),
     tokens: answers.map(({ tokens }) => [...tokens]),
     finishReasons: answers.map(({ stopped }) => (stopped ? 'stop' : 'length')),
     usage: usageOf(engine, items),

@@ -66,6 +66,38 @@ describe('generate', () => {
     expect(scriptedModel.work).toContain('qformer:101,50,102');
   });
 
+  it("writes image ids and the prompt with its padding under 'hf-5', which processors see and lengths count", async () => {
+    const { model } = scripted({ answer: () => 'abcdef', info: { imageTokenId: 9 } });
+    const seen: (readonly number[])[] = [];
+    const prompt = [3, 3, 2, ...idsOf('hi')];
+    const given = {
+      ...inputsOf(7),
+      inputIds: ints(prompt),
+      attentionMask: ints([0, 0, 1, 1, 1]),
+      compat: 'hf-5',
+      logitsProcessors: [(tokens: readonly number[]) => void seen.push(tokens)],
+    } as const;
+    const { sequences } = await model.generate({ ...given, maxLength: 10 });
+    expect(sequences).toEqual([[9, 9, ...prompt, ...idsOf('abc')]]);
+    expect(seen[1]).toEqual([9, 9, ...prompt, ...idsOf('a')]);
+    await expect(model.generate({ ...given, maxLength: 7 })).rejects.toEqual(
+      failure('OPTION_INVALID', /^maxLength must leave room for an answer behind the 7 tokens/),
+    );
+  });
+
+  it('keeps scores for those who ask', async () => {
+    const { model } = scripted({ answer: () => 'abc' });
+    expect(await model.generate(inputsOf(7, 8))).not.toHaveProperty('scores');
+    const asked = { ...inputsOf(7, 8), outputScores: true, returnTokenScores: true };
+    const { scores, tokenScores, beamIndices } = await model.generate(asked);
+    expect(scores!.map(({ dims }) => dims)).toEqual(new Array(4).fill([2, 128]));
+    expect(tokenScores!.map(row => row.length)).toEqual([4, 4]);
+    expect(beamIndices).toBeUndefined();
+    const beams = await model.generate({ ...asked, numBeams: 2, numReturnSequences: 2 });
+    expect(beams.scores![0]!.dims).toEqual([4, 128]);
+    expect(beams.beamIndices!.map(row => row[0])).toEqual([0, 0, 2, 2]);
+  });
+
   it('writes 2 for 0 where transformers 4.34 does: for the class name of the hub’s Vicuna', async () => {
     const { model } = scripted({ answer: () => 'a', info: { languageArchitecture: 'LLaMAForCausalLM' } });
     expect((await model.generate(inputsOf(7))).sequences).toEqual([[2, ...idsOf('a'), 1]]);

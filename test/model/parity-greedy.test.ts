@@ -36,9 +36,16 @@ async function answersOf(
   return answers;
 }
 
-/** Share of answers whose first token is the reference's. */
-const firstTokenAgreement = (answers: readonly Answer[], pairs: readonly ReferencePair[]): number =>
-  answers.filter(({ tokens }, i) => tokens[0] === pairs[i]!.ids[0]).length / pairs.length;
+type FirstToken = Parameters<NonNullable<AskOptions['onToken']>>[0];
+
+async function firstTokens(blip: InstructBlip, pairs: readonly ReferencePair[]): Promise<FirstToken[]> {
+  const tokens: FirstToken[] = [];
+  await answersOf(blip, pairs, { ...GREEDY, maxNewTokens: 1, onToken: token => void tokens.push(token) });
+  return tokens;
+}
+
+const rootMeanSquare = (values: readonly number[]): number =>
+  Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
 
 describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('greedy answers of %s', (name, recipe) => {
   const { pairs } = readReference(name);
@@ -94,15 +101,20 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('gre
     expect({ finishReason, tokens }).toEqual({ finishReason: 'stop', tokens: stopped.ids });
   });
 
+  // Rounded weights move log-probabilities, and with them the choice between tokens that are nearly as likely: of 42 first tokens the engine's own products
+  // (INSTRUCTBLIP_GEMM=off) change up to 3 with Q8_0, and log-probabilities by up to 0.15; our kernels up to 5 and 0.18, elsewhere fewer and less than those.
   it.each([
-    { kvCacheType: 'f16', type: 'F32', least: 1 },
-    { kvCacheType: 'f32', type: 'F16', least: 0.95 },
-    { kvCacheType: 'f32', type: 'Q8_0', least: 0.9 },
-  ] as const)('mostly begin alike with a cache of $kvCacheType and files of $type', async each => {
-    const { kvCacheType, type, least } = each;
+    { kvCacheType: 'f16', type: 'F32', least: 1, deviation: 0.02 },
+    { kvCacheType: 'f32', type: 'F16', least: 0.95, deviation: 0.02 },
+    { kvCacheType: 'f32', type: 'Q8_0', least: 0.85, deviation: 0.2 },
+  ] as const)('begin much alike with a cache of $kvCacheType and files of $type', async each => {
+    const { kvCacheType, type, least, deviation } = each;
+    const exact = await withModel(files, {}, blip => firstTokens(blip, pairs));
     const others = await checkpoint.convert(type, type);
-    const first = { ...GREEDY, maxNewTokens: 1 };
-    const answers = await withModel(others, { kvCacheType }, blip => answersOf(blip, pairs, first));
-    expect(firstTokenAgreement(answers, pairs)).toBeGreaterThanOrEqual(least);
+    const rounded = await withModel(others, { kvCacheType }, blip => firstTokens(blip, pairs));
+    const alike = rounded.flatMap(({ id, logprob }, i) => (id === exact[i]!.id ? [logprob - exact[i]!.logprob] : []));
+    expect(exact.map(({ id }) => id)).toEqual(expected.map(([first]) => first));
+    expect(alike.length / pairs.length).toBeGreaterThanOrEqual(least);
+    expect(rootMeanSquare(alike)).toBeLessThan(deviation);
   });
 });

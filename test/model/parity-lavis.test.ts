@@ -20,6 +20,14 @@ interface Reference {
     readonly ids: number[];
     readonly text: string;
   }[];
+  /** Of `generate`. */
+  readonly captions: readonly {
+    readonly pictures: number[];
+    readonly question: string;
+    readonly numBeams: number;
+    readonly maxLength: number;
+    readonly ids: number[];
+  }[];
 }
 
 const { checkpoints }: { checkpoints: Record<string, Reference> } = JSON.parse(
@@ -29,7 +37,7 @@ const { checkpoints }: { checkpoints: Record<string, Reference> } = JSON.parse(
 const TOLERANCE = 1e-5;
 
 describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('LAVIS on %s', (name, recipe) => {
-  const { classes, answers } = checkpoints[name]!;
+  const { classes, answers, captions } = checkpoints[name]!;
   let checkpoint: ParityFiles;
   let folder: string;
 
@@ -63,6 +71,17 @@ describe.each(PARITY_RECIPES.map(recipe => [recipe.name, recipe] as const))('LAV
           expect(Math.abs(found.losses[i]! - loss) / loss).toBeLessThan(TOLERANCE);
         expect(found.ranks).toEqual([...losses.keys()].sort((a, b) => losses[a]! - losses[b]!));
         expect(found.usage.candidateTokens).toBe(tokens);
+      }
+    }));
+
+  it("compat: 'lavis' answers as transformers does with the arguments of LAVIS", () =>
+    withModel(16, async (blip, features) => {
+      for (const { pictures, question, numBeams, maxLength, ids } of captions) {
+        const picked = pictures.map(picture => features[picture]!);
+        // Five beams are its default.
+        const beams = numBeams === 5 ? {} : { numBeams };
+        const { tokens } = await blip.ask(picked, question, { compat: 'lavis', maxLength, ...beams });
+        expect(tokens).toEqual(ids);
       }
     }));
 

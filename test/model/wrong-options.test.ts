@@ -4,7 +4,7 @@ import { OPTION_RULES } from '../../src/generation/option-rules.js';
 import { shown } from '../../src/generation/validate-options.js';
 import type { Picture } from '../../src/model/ask.js';
 import { InstructBlipForConditionalGeneration } from '../../src/model/conditional-generation.js';
-import type { GenerateArguments } from '../../src/model/generate-batch.js';
+import { type GenerateArguments, OWN_RULES } from '../../src/model/generate-batch.js';
 import { InstructBlip } from '../../src/model/instruct-blip.js';
 import { Tensor } from '../../src/tensor.js';
 import { ScriptedModel } from './support/scripted-model.js';
@@ -71,8 +71,15 @@ const delivery = {
   },
 };
 /** predictAnswers has names of its own for these, and no stop strings. */
-const NOT_OF_ANSWERS = ['maxLength', 'maxNewTokens', 'minLength', 'minNewTokens', 'stopStrings', 'choices'];
-const answerRules = Object.fromEntries(Object.entries(OPTION_RULES).filter(([name]) => !NOT_OF_ANSWERS.includes(name)));
+const NOT_OF_ANSWERS = ['maxLength', 'maxNewTokens', 'minLength', 'minNewTokens', 'stopStrings'];
+const isTexts = (value: unknown) => Array.isArray(value) && value.every(each => typeof each === 'string');
+const answerRules = {
+  ...Object.fromEntries(Object.entries(OPTION_RULES).filter(([name]) => !NOT_OF_ANSWERS.includes(name))),
+  choices: {
+    expected: 'an array of texts, or one for each question',
+    allows: (value: unknown) => isTexts(value) || (Array.isArray(value) && value.every(isTexts)),
+  },
+};
 
 const facts = { config: new InstructBlipConfig(), textInput: true };
 
@@ -89,7 +96,7 @@ const CALLS: readonly Call[] = [
   },
   {
     name: 'generate',
-    rules: { ...OPTION_RULES, signal: delivery.signal },
+    rules: { ...OPTION_RULES, ...OWN_RULES, signal: delivery.signal },
     run: (model, options) =>
       new InstructBlipForConditionalGeneration(model.parts(), { sequences: 64 }, facts).generate({
         ...inputs,
@@ -162,6 +169,9 @@ describe.each(CALLS.map(call => [call.name, call] as const))('%s refuses before 
     [{ forcedEosTokenId: [1, 128] }, /^forcedEosTokenId names token 128/],
     [{ eosTokenId: [1, 129] }, /^eosTokenId names token 129/],
     [{ bosTokenId: 130, compat: 'hf-4.34' }, /^bosTokenId names token 130/],
+    [{ bosTokenId: 5, compat: 'hf-5' }, /^bosTokenId has a meaning only together with compat: 'hf-4.34' or/],
+    [{ forcedBosTokenId: 5, compat: 'hf-5' }, /^forcedBosTokenId has no effect under compat: 'hf-5'/],
+    [{ compat: 'hf-5' }, /^compat: 'hf-5' needs the checkpoint's image_token_index/],
     [{ decoderStartTokenId: 5 }, /^decoderStartTokenId has a meaning only for an encoder-decoder/],
   ])('the combination %j', (options, message) => refused(call, options, message));
 

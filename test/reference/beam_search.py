@@ -88,7 +88,7 @@ def run(model: Tables, options: dict) -> tuple[list, list]:
 def main() -> None:
     models = [Tables() for _ in range(TABLES)]
     cases = []
-    for i in range(480):
+    for i in range(660):
         options = random_options(groups=i % 3 == 2)
         # Padding must not be mistaken for text, nor be banned in the middle of it.
         options["suppressTokens"] = sorted({PAD, *options.get("suppressTokens", [])})

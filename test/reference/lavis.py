@@ -1,4 +1,4 @@
-"""What LAVIS' `predict_class` and `predict_answers` compute, by transformers 4.34 on the random checkpoints of the parity tests.
+"""What LAVIS' `predict_class`, `predict_answers` and `generate` compute, by transformers 4.34 on the random checkpoints of the parity tests.
 
     npx tsx test/reference/make-checkpoints.ts <dir>
     python test/reference/lavis.py <dir>                writes test/fixtures/parity/lavis.json.gz
@@ -54,16 +54,27 @@ def class_case(model, processor, images: list, picked: list, question: str, cand
     return {"pictures": picked, "prompt": question, "candidates": candidates, "losses": losses, "tokens": sum(len(each) for each in ids)}
 
 
-def answer_case(model, processor, images: list, picked: list, question: str) -> dict:
-    """As LAVIS calls `generate`: with the vocabulary's `</s>`, a length of 10 (T5: of 10 new tokens), and its penalties."""
-    embeddings = prompt_of(model, processor, [images[i] for i in picked], question)[1]
-    t5 = is_encoder_decoder(model)
+def generated(model, processor, images: list, question: str, num_beams: int, length: int, length_penalty: float) -> dict:
+    """As LAVIS calls `generate`: with the vocabulary's `</s>`, a length (of T5: of new tokens), and its penalty of repetition."""
+    embeddings = prompt_of(model, processor, images, question)[1]
     sequences = model.language_model.generate(
-        inputs_embeds=embeddings, attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long), do_sample=False, num_beams=5,
-        **{"max_new_tokens" if t5 else "max_length": 10}, min_length=1, top_p=0.9, temperature=1, repetition_penalty=1.5, length_penalty=-1 if t5 else 0,
-        eos_token_id=processor.tokenizer.eos_token_id)
+        inputs_embeds=embeddings, attention_mask=torch.ones(embeddings.shape[:2], dtype=torch.long), do_sample=False, num_beams=num_beams,
+        **{"max_new_tokens" if is_encoder_decoder(model) else "max_length": length}, min_length=1, top_p=0.9, temperature=1, repetition_penalty=1.5,
+        length_penalty=length_penalty, eos_token_id=processor.tokenizer.eos_token_id)
     ids = sequences[0, 1:].tolist()
-    return {"pictures": picked, "question": question, "ids": ids, "text": processor.decode(ids, skip_special_tokens=True).strip()}
+    return {"ids": ids, "text": processor.decode(ids, skip_special_tokens=True).strip()}
+
+
+def answer_case(model, processor, images: list, picked: list, question: str) -> dict:
+    """`predict_answers`."""
+    found = generated(model, processor, [images[i] for i in picked], question, 5, 10, -1 if is_encoder_decoder(model) else 0)
+    return {"pictures": picked, "question": question, **found}
+
+
+def caption_case(model, processor, images: list, picked: list, question: str, num_beams: int) -> dict:
+    """`generate`."""
+    found = generated(model, processor, [images[i] for i in picked], question, num_beams, 24, 1)
+    return {"pictures": picked, "question": question, "numBeams": num_beams, "maxLength": 24, **found}
 
 
 @torch.no_grad()
@@ -76,7 +87,8 @@ def run_checkpoint(folder: Path, questions: list, images: list) -> dict:
         picked, question = draw.sample(range(len(images)), draw.choice([1, 1, 2])), draw.choice(questions)
         classes.append(class_case(model, processor, images, picked, question, draw.sample(WORDS, draw.choice([2, 6, len(WORDS)]))))
         answers.append(answer_case(model, processor, images, picked, question))
-    return {"classes": classes, "answers": answers}
+    captions = [caption_case(model, processor, images, draw.sample(range(len(images)), 1), draw.choice(questions), num_beams) for num_beams in (5, 5, 1)]
+    return {"classes": classes, "answers": answers, "captions": captions}
 
 
 def smallest_gap(classes: list) -> float:

@@ -49,6 +49,8 @@ export async function allowed(signal: AbortSignal): Promise<void> {
   holds<Equal<Answer['finishReason'], 'stop' | 'length' | 'abort'>>();
   const image: ImageFeatures = await blip.encodeImage(new Uint8Array(3), { signal });
   await blip.ask(image, 'q', { eosTokenId: [1, 2], stopStrings: 'x', badWordsIds: [[1]], compat: 'hf-4.34' });
+  await blip.ask(image, 'q', { compat: 'hf-5' });
+  await blip.ask(image, 'q', { compat: 'lavis' });
   await blip.ask(image, 'q', { choices: ['red', 'blue'] as const });
   await blip.ask(image, 'q', { jsonSchema: { type: 'object', properties: { a: { type: 'string' } } } });
   for await (const piece of blip.stream(image, 'q', { grammar: 'root ::= "a"', numBeams: 2 }))
@@ -98,7 +100,19 @@ export async function allowedPictures(
   ids: Tensor<Int32Array>,
 ): Promise<void> {
   const imageFeatures = await model.encodeImages(pixelValues);
-  await model.generate({ imageFeatures, inputIds: ids, qformerInputIds: ids, numBeams: 2 });
+  const output = await model.generate({
+    imageFeatures,
+    inputIds: ids,
+    qformerInputIds: ids,
+    numBeams: 2,
+    padTokenId: 0,
+    outputScores: true,
+    returnTokenScores: true,
+  });
+  const scores: Float32Array | undefined = output.scores?.[0]?.data;
+  const beamIndices: number[][] | undefined = output.beamIndices;
+  const tokenScores: number[][] | undefined = output.tokenScores;
+  void [scores, beamIndices, tokenScores];
   await model.generate({ imageFeatures: imageFeatures.flat(), inputIds: ids, qformerInputIds: ids });
 }
 
@@ -115,14 +129,16 @@ export async function forbidden(blip: InstructBlip): Promise<void> {
   await blip.ask('x', 'q', { maxNewToken: 5 });
   // @ts-expect-error wrong type
   await blip.ask('x', 'q', { temperature: '1' });
-  // @ts-expect-error several answers come later
+  // @ts-expect-error an option of generate
   await blip.ask('x', 'q', { numReturnSequences: 5 });
   // @ts-expect-error choices are texts
   await blip.ask('x', 'q', { choices: 'red' });
   // @ts-expect-error a schema is an object
   await blip.ask('x', 'q', { jsonSchema: '{}' });
-  // @ts-expect-error a preset that comes later
-  await blip.ask('x', 'q', { compat: 'lavis' });
+  // @ts-expect-error no preset
+  await blip.ask('x', 'q', { compat: 'hf-4' });
+  // @ts-expect-error an option of generate
+  await blip.ask('x', 'q', { outputScores: true });
   // @ts-expect-error a question is a text
   await blip.ask('x', 5);
   // @ts-expect-error a number is no picture

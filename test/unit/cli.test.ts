@@ -125,6 +125,15 @@ describe('ask', () => {
     ask.mockRestore();
   });
 
+  it.each(['hf-4.34', 'hf-5', 'lavis'])('--compat %s', async compat => {
+    const ask = jest.spyOn(InstructBlip.prototype, 'ask');
+    const { code } = await run('ask', 'x.png', 'q', '--beams', '1', '--compat', compat);
+    // The scripted model has no image id.
+    expect(code).toBe(compat === 'hf-5' ? 1 : 0);
+    expect(ask.mock.calls[0]?.[2]).toMatchObject({ compat });
+    ask.mockRestore();
+  });
+
   it('--choice, --grammar and --json-schema say what the answer may be', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'instructblip-cli-'));
     const file = (name: string, text: string): string => {

@@ -148,11 +148,10 @@ struct Q6_K {
     }
 };
 
-// What comes next is on its way: several rows that are read at a time look like no order to a CPU, and one that it
-// follows ends with every page. So far ahead memory is in time.
+// What comes next is on its way: an order of reading that a CPU sees by itself ends with every page.
 template <class Type>
 void prefetch(const uint8_t* row, int64_t column) {
-    constexpr int64_t distance = 16384;
+    constexpr int64_t distance = 4096;
     constexpr auto size = static_cast<int64_t>(Type::bytes) * (256 / Type::block);
     const uint8_t* const from = row + column / 256 * size + distance;
     for (int64_t line = 0; line < size; line += 64) __builtin_prefetch(from + line);

@@ -40,61 +40,52 @@ float total(Vec x) {
     return _mm_cvtss_f32(_mm_add_ss(value, _mm_movehdup_ps(value)));
 }
 
-// `together` rows of weights, so that sums do not wait for each other where x has fewer rows than that takes.
-template <class Type, int count, int together>
-void multiply_rows_together(const uint8_t* row, size_t stride, int64_t columns, const QuantizedRows& x, float* y,
-                            int64_t y_stride) {
+// Two sums for each row of x, so that additions do not wait for each other where there is one row: always two, so that
+// a row's result is the same in any company.
+template <class Type, int count>
+void multiply_row(const uint8_t* row, int64_t columns, const QuantizedRows& x, float* y, int64_t y_stride) {
     constexpr int64_t step = 8 * Type::group;
-    Vec sums[together][count];
+    constexpr int64_t chains = 2;
+    Vec sums[count][chains];
 #pragma GCC unroll 8
-    for (int i = 0; i < together; ++i) {
-#pragma GCC unroll 8
-        for (int k = 0; k < count; ++k) sums[i][k] = _mm256_setzero_ps();
+    for (int k = 0; k < count; ++k) {
+#pragma GCC unroll 2
+        for (Vec& sum : sums[k]) sum = _mm256_setzero_ps();
     }
     for (int64_t column = 0; column < columns; column += step) {
         const int64_t here = columns - column < step ? columns - column : step;
-        Vec products[together][count];
+        if (column % 256 == 0) prefetch<Type>(row, column);
+        const Eight eight = Type::eight(row, column, here);
+        Vec products[count];
 #pragma GCC unroll 8
-        for (int i = 0; i < together; ++i) {
-            const uint8_t* const weights = row + static_cast<size_t>(i) * stride;
-            if (column % 256 == 0) prefetch<Type>(weights, column);
-            const Eight eight = Type::eight(weights, column, here);
-#pragma GCC unroll 8
-            for (int k = 0; k < count; ++k) {
-                const float* const x_sums = x.sums + k * x.sum_stride + column / Type::group;
-                products[i][k] = mul(eight.scales, scales_of<Type>(x, k, column, here / Type::group));
-                sums[i][k] = _mm256_fnmadd_ps(eight.mins, load_first(x_sums, here / Type::group), sums[i][k]);
-            }
+        for (int k = 0; k < count; ++k) {
+            const float* const x_sums = x.sums + k * x.sum_stride + column / Type::group;
+            products[k] = mul(eight.scales, scales_of<Type>(x, k, column, here / Type::group));
+            sums[k][0] = _mm256_fnmadd_ps(eight.mins, load_first(x_sums, here / Type::group), sums[k][0]);
         }
 #pragma GCC unroll 4
         for (int64_t j = 0; j < step; j += 64) {
             if (j >= here) break;
             const int64_t width = here - j < 64 ? 32 : 64;
-            __m256i weights[together][2];
-#pragma GCC unroll 8
-            for (int i = 0; i < together; ++i) {
-                weights[i][1] = _mm256_setzero_si256();
-                Type::values(row + static_cast<size_t>(i) * stride, column + j, width, weights[i]);
-            }
+            __m256i weights[2];
+            weights[1] = _mm256_setzero_si256();
+            Type::values(row, column + j, width, weights);
 #pragma GCC unroll 2
             for (int64_t half = 0; half < 2; ++half) {
                 if (32 * half >= width) break;
+                const __m256i pair[2] = {words(weights[half], false), words(weights[half], true)};
+                const int64_t at = j + 32 * half;
 #pragma GCC unroll 8
-                for (int i = 0; i < together; ++i) {
-                    const __m256i pair[2] = {words(weights[i][half], false), words(weights[i][half], true)};
-#pragma GCC unroll 8
-                    for (int k = 0; k < count; ++k) {
-                        const uint8_t* const values = x.values + k * x.value_stride + (column + j + 32 * half) * 2;
-                        sums[i][k] =
-                            add_columns<Type>(pair, values, products[i][k], (j + 32 * half) / Type::group, sums[i][k]);
-                    }
+                for (int k = 0; k < count; ++k) {
+                    const uint8_t* const values = x.values + k * x.value_stride + (column + at) * 2;
+                    Vec& sum = sums[k][at / 32 % chains];
+                    sum = add_columns<Type>(pair, values, products[k], at / Type::group, sum);
                 }
             }
         }
     }
 #pragma GCC unroll 8
-    for (int i = 0; i < together; ++i) {
-#pragma GCC unroll 8
-        for (int k = 0; k < count; ++k) y[k * y_stride + i] = total(sums[i][k]);
+    for (int k = 0; k < count; ++k) {
+        y[k * y_stride] = total(_mm256_add_ps(sums[k][0], sums[k][1]));
     }
 }

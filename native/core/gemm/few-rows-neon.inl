@@ -30,61 +30,53 @@ Vec add_columns(const Bytes& weights, const uint8_t* x, const float* scales, Vec
     return vfmaq_n_f32(vfmaq_n_f32(sum, vcvtq_f32_s32(low), scales[0]), vcvtq_f32_s32(high), scales[1]);
 }
 
-// `together` rows of weights, so that sums do not wait for each other where x has fewer rows than that takes.
-template <class Type, int count, int together>
-void multiply_rows_together(const uint8_t* row, size_t stride, int64_t columns, const QuantizedRows& x, float* y,
-                            int64_t y_stride) {
+// Two sums for each row of x, so that additions do not wait for each other where there is one row: always two, so that
+// a row's result is the same in any company.
+template <class Type, int count>
+void multiply_row(const uint8_t* row, int64_t columns, const QuantizedRows& x, float* y, int64_t y_stride) {
     constexpr int64_t step = 8 * Type::group;
-    Vec sums[together][count];
+    constexpr int64_t chains = 2;
+    Vec sums[count][chains];
 #pragma GCC unroll 8
-    for (int i = 0; i < together; ++i) {
-#pragma GCC unroll 8
-        for (int k = 0; k < count; ++k) sums[i][k] = set1(0);
+    for (int k = 0; k < count; ++k) {
+#pragma GCC unroll 2
+        for (Vec& sum : sums[k]) sum = set1(0);
     }
     for (int64_t column = 0; column < columns; column += step) {
         const int64_t here = columns - column < step ? columns - column : step;
         const int64_t groups = here / Type::group;
-        float products[together][count][8];
+        if (column % 256 == 0) prefetch<Type>(row, column);
+        const Eight eight = Type::eight(row, column, here);
+        float products[count][8];
 #pragma GCC unroll 8
-        for (int i = 0; i < together; ++i) {
-            const uint8_t* const weights = row + static_cast<size_t>(i) * stride;
-            if (column % 256 == 0) prefetch<Type>(weights, column);
-            const Eight eight = Type::eight(weights, column, here);
-#pragma GCC unroll 8
-            for (int k = 0; k < count; ++k) {
-                const Floats scales = scales_of<Type>(x, k, column, groups);
-                const Floats x_sums = load_first(x.sums + k * x.sum_stride + column / Type::group, groups);
+        for (int k = 0; k < count; ++k) {
+            const Floats scales = scales_of<Type>(x, k, column, groups);
+            const Floats x_sums = load_first(x.sums + k * x.sum_stride + column / Type::group, groups);
 #pragma GCC unroll 2
-                for (int half = 0; half < 2; ++half) {
-                    store(products[i][k] + lanes * half, mul(eight.scales.val[half], scales.val[half]));
-                    sums[i][k] = vfmsq_f32(sums[i][k], eight.mins.val[half], x_sums.val[half]);
-                }
+            for (int half = 0; half < 2; ++half) {
+                store(products[k] + lanes * half, mul(eight.scales.val[half], scales.val[half]));
+                sums[k][half] = vfmsq_f32(sums[k][half], eight.mins.val[half], x_sums.val[half]);
             }
         }
 #pragma GCC unroll 4
         for (int64_t j = 0; j < step; j += 64) {
             if (j >= here) break;
             const int64_t width = here - j < 64 ? 32 : 64;
-#pragma GCC unroll 8
-            for (int i = 0; i < together; ++i) {
-                Bytes weights[2];
-                Type::values(row + static_cast<size_t>(i) * stride, column + j, width, weights);
+            Bytes weights[2];
+            Type::values(row, column + j, width, weights);
 #pragma GCC unroll 2
-                for (int64_t half = 0; half < 2; ++half) {
-                    if (32 * half >= width) break;
+            for (int64_t half = 0; half < 2; ++half) {
+                if (32 * half >= width) break;
+                const int64_t at = j + 32 * half;
 #pragma GCC unroll 8
-                    for (int k = 0; k < count; ++k) {
-                        sums[i][k] =
-                            add_columns<Type>(weights[half], x.values + k * x.value_stride + column + j + 32 * half,
-                                              products[i][k] + (j + 32 * half) / Type::group, sums[i][k]);
-                    }
+                for (int k = 0; k < count; ++k) {
+                    Vec& sum = sums[k][half];
+                    sum = add_columns<Type>(weights[half], x.values + k * x.value_stride + column + at,
+                                            products[k] + at / Type::group, sum);
                 }
             }
         }
     }
 #pragma GCC unroll 8
-    for (int i = 0; i < together; ++i) {
-#pragma GCC unroll 8
-        for (int k = 0; k < count; ++k) y[k * y_stride + i] = vaddvq_f32(sums[i][k]);
-    }
+    for (int k = 0; k < count; ++k) y[k * y_stride] = vaddvq_f32(vaddq_f32(sums[k][0], sums[k][1]));
 }

@@ -1,19 +1,13 @@
 // Few rows of x: each row of weights is multiplied with all of them as it lies. Bound by memory where there is one row
-// of x. The including file defines multiply_rows_together.
+// of x, and memory is read fastest in its order: one row of weights after another. The including file defines
+// multiply_row.
 
 constexpr int most_few_rows = 8;
 
 template <class Type, int count>
 void multiply_few_rows(const WeightRows& rows, int64_t columns, const QuantizedRows& x, float* y, int64_t stride) {
-    constexpr int together = count == 1 ? 4 : count <= 4 ? 2 : 1;
-    int64_t i = 0;
-    for (; i + together <= rows.count; i += together) {
-        multiply_rows_together<Type, count, together>(rows.data + static_cast<size_t>(i) * rows.stride, rows.stride,
-                                                      columns, x, y + i, stride);
-    }
-    for (; i < rows.count; ++i) {
-        multiply_rows_together<Type, count, 1>(rows.data + static_cast<size_t>(i) * rows.stride, rows.stride, columns,
-                                               x, y + i, stride);
+    for (int64_t i = 0; i < rows.count; ++i) {
+        multiply_row<Type, count>(rows.data + static_cast<size_t>(i) * rows.stride, columns, x, y + i, stride);
     }
 }
 

@@ -222,9 +222,9 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 
 }  // namespace
 
-const Kernels avx2_kernels = {
-    "avx2",     panel_rows,     row_tile, quantized_row_tile, most_few_rows,      2,   pack<F32>, pack<F16>,
-    pack<BF16>, multiply_float, format,   quantize,           multiply_quantized, gelu};
+const Kernels avx2_kernels = {"avx2", panel_rows, row_tile,  quantized_row_tile, most_few_rows,
+                              2,      pack<F32>,  pack<F16>, pack<BF16>,         multiply_float,
+                              format, quantize,   nullptr,   multiply_quantized, gelu};
 
 }  // namespace instructblip::gemm
 #endif

@@ -228,9 +228,9 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 
 }  // namespace
 
-const Kernels avx512_kernels = {"avx512",           panel_rows, row_tile,   quantized_row_tile, most_few_rows, 1,
-                                pack<F32>,          pack<F16>,  pack<BF16>, multiply_float,     format,        quantize,
-                                multiply_quantized, gelu};
+const Kernels avx512_kernels = {"avx512", panel_rows, row_tile,    quantized_row_tile, most_few_rows,
+                                1,        pack<F32>,  pack<F16>,   pack<BF16>,         multiply_float,
+                                format,   quantize,   arrange_row, multiply_quantized, gelu};
 
 }  // namespace instructblip::gemm
 #endif

@@ -71,6 +71,9 @@ struct Kernels {
     QuantizedFormat (*format)(int type);
     // x [K] → values, scales and sums of one row. What is not finite makes its block's scale so.
     void (*quantize)(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums);
+    // Brings values of a row into the order that multiply_few wants; nullptr: they are. Their memory reaches to a whole
+    // multiple of 256 columns.
+    void (*arrange_row)(uint8_t* values, int64_t columns);
     // sums [rows,panel] += x · panel
     void (*multiply_quantized)(const QuantizedPanel& panel, int64_t columns, int64_t group, const QuantizedRows& x,
                                int64_t rows, float* sums);

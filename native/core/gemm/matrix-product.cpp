@@ -13,7 +13,7 @@ namespace {
 // numbers in the first. A multiple of every type's block.
 constexpr int64_t chunk_columns = 512;
 
-// Rows of weights that a thread takes at a time where x has few rows.
+// Least rows of weights that a thread takes at a time where x has few rows.
 constexpr int64_t few_rows_chunk = 32;
 
 constexpr int64_t gelu_chunk = 1024;
@@ -45,6 +45,30 @@ void for_tiles(int64_t rows, int64_t most, const Use& use) {
         use(first, rows * (tile + 1) / tiles - first);
     }
 }
+
+// Takes pieces of `total`, of which each of so many threads takes some by turns: first long runs, which memory is read
+// fastest in, then ever shorter ones, so that all end together, also where the system does not run one of them in time.
+class Pieces {
+  public:
+    Pieces(std::atomic<int64_t>& next, int64_t total, int threads) : next_(next), total_(total), threads_(threads) {}
+
+    // Calls use(first, end) until none is left.
+    template <class Use>
+    void take(const Use& use) {
+        for (int64_t first = next_; first < total_;) {
+            const int64_t end = first + divide_up(total_ - first, runs * threads_);
+            if (!next_.compare_exchange_weak(first, end)) continue;
+            use(first, end);
+            first = next_;
+        }
+    }
+
+  private:
+    static constexpr int64_t runs = 3;
+    std::atomic<int64_t>& next_;
+    const int64_t total_;
+    const int64_t threads_;
+};
 
 WeightRows rows_from(const WeightRows& rows, int64_t first, int64_t most) {
     return {rows.data + static_cast<size_t>(first) * rows.stride, rows.stride, std::min(most, rows.count - first)};
@@ -103,11 +127,17 @@ bool Multiplier::has_few_rows() const {
     return format_.multiply_few != nullptr && shape_.count <= kernels_.few_rows;
 }
 
+int64_t Multiplier::value_stride() const {
+    constexpr int64_t whole = 256;
+    return divide_up(shape_.columns, whole) * whole * static_cast<int64_t>(kernels_.value_size);
+}
+
 Multiplier::Layout Multiplier::layout() const {
     Layout layout{};
     layout.values = cache_line;  // behind the counter
-    const auto x = static_cast<size_t>(is_quantized() ? shape_.products * shape_.count * shape_.columns : 0);
-    layout.scales = layout.values + aligned(x * kernels_.value_size);
+    const auto rows = static_cast<size_t>(is_quantized() ? shape_.products * shape_.count : 0);
+    const size_t x = rows * static_cast<size_t>(shape_.columns);
+    layout.scales = layout.values + aligned(rows * static_cast<size_t>(value_stride()));
     layout.sums = layout.scales + aligned(x / block_size * sizeof(float));
     layout.scratch =
         layout.sums + aligned(x / static_cast<size_t>(std::max<int64_t>(format_.group, 1)) * sizeof(float));
@@ -134,17 +164,18 @@ void Multiplier::multiply(const Member& member, const std::function<MatrixProduc
     if (member.thread == 0) new (next) std::atomic<int64_t>(0);
     if (is_quantized()) quantize(member, job);
     member.meet();
-    // Threads take the next piece when they have done one: those that the system does not run in time are done without.
     const int64_t piece = has_few_rows() ? few_rows_chunk : kernels_.panel;
     const int64_t pieces = divide_up(shape_.rows, piece);
     uint8_t* const scratch = job.memory + layout_.scratch + static_cast<size_t>(member.thread) * layout_.scratch_size;
-    for (int64_t i = (*next)++; i < pieces * shape_.products; i = (*next)++) {
-        if (has_few_rows()) {
-            multiply_rows(job, i / pieces, i % pieces * piece);
-        } else {
-            multiply_panel(job, i / pieces, i % pieces, scratch);
+    Pieces(*next, pieces * shape_.products, member.threads).take([&](int64_t first, int64_t end) {
+        for (int64_t i = first; i < end; ++i) {
+            if (has_few_rows()) {
+                multiply_rows(job, i / pieces, i % pieces * piece);
+            } else {
+                multiply_panel(job, i / pieces, i % pieces, scratch);
+            }
         }
-    }
+    });
 }
 
 // x from this row and column on; rows of all products one after another.
@@ -152,8 +183,8 @@ QuantizedRows Multiplier::quantized_rows(const uint8_t* memory, int64_t row, int
     const int64_t scales = shape_.columns / block_size;
     const int64_t sums = shape_.columns / format_.group;
     const auto bytes = static_cast<int64_t>(kernels_.value_size);
-    return {memory + layout_.values + (row * shape_.columns + column) * bytes,
-            shape_.columns * bytes,
+    return {memory + layout_.values + row * value_stride() + column * bytes,
+            value_stride(),
             reinterpret_cast<const float*>(memory + layout_.scales) + row * scales + column / block_size,
             reinterpret_cast<const float*>(memory + layout_.sums) + row * sums + column / format_.group,
             scales,
@@ -165,8 +196,10 @@ void Multiplier::quantize(const Member& member, const Job& job) const {
     for (int64_t row = share.first; row < share.end; ++row) {
         const MatrixProduct product = job.products(row / shape_.count);
         const QuantizedRows to = quantized_rows(job.memory, row, 0);
-        kernels_.quantize(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group,
-                          const_cast<uint8_t*>(to.values), const_cast<float*>(to.scales), const_cast<float*>(to.sums));
+        auto* const values = const_cast<uint8_t*>(to.values);
+        kernels_.quantize(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group, values,
+                          const_cast<float*>(to.scales), const_cast<float*>(to.sums));
+        if (has_few_rows() && kernels_.arrange_row != nullptr) kernels_.arrange_row(values, shape_.columns);
     }
 }
 

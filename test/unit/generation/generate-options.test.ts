@@ -1,6 +1,7 @@
+import { DEFAULT_MAX_NEW_TOKENS } from '../../../src/generation/compat.js';
 import type { GenerateOptions } from '../../../src/generation/generate-options.js';
-import { DEFAULT_MAX_NEW_TOKENS, interpretOptions } from '../../../src/generation/generation-settings.js';
-import { HF_ONLY_OPTIONS, LATER_OPTIONS, OPTION_RULES } from '../../../src/generation/option-rules.js';
+import { interpretOptions } from '../../../src/generation/generation-settings.js';
+import { GENERATE_OPTIONS, HF_ONLY_OPTIONS, OPTION_RULES } from '../../../src/generation/option-rules.js';
 import { validateGenerateOptions } from '../../../src/generation/validate-options.js';
 
 const VICUNA = {
@@ -55,7 +56,7 @@ const VALUES: Record<keyof GenerateOptions, { good: unknown; bad: unknown[] }> =
   jsonSchema: { good: { type: 'string' }, bad: ['{}', [], null, true] },
   choices: { good: ['red'], bad: [[], [''], 'red', [1], null] },
   logitsProcessors: { good: [() => {}], bad: [() => {}, [1]] },
-  compat: { good: 'hf-4.34', bad: ['hf', 4] },
+  compat: { good: 'hf-4.34', bad: ['hf', 4, 'ask', 'hf-4', null] },
 };
 
 describe('each option takes effect or throws', () => {
@@ -73,14 +74,17 @@ describe('each option takes effect or throws', () => {
     expect(validate({ topK: undefined, numBeams: undefined })).toEqual({});
   });
 
-  it.each(Object.entries(LATER_OPTIONS))('%s comes later; its neutral value is fine', (name, neutral) => {
+  it.each(
+    Object.entries(GENERATE_OPTIONS),
+  )('%s is an option of generate; its neutral value is fine', (name, neutral) => {
     expect(validate({ [name]: neutral })).toEqual({});
-    expect(() => validate({ [name]: 5 })).toThrow(failure('OPTION_UNSUPPORTED', new RegExp(name)));
+    expect(() => validate({ [name]: 5 })).toThrow(
+      failure('OPTION_UNSUPPORTED', new RegExp(`${name} = 5 is an option of .*\\.generate only`)),
+    );
   });
 
-  it('presets that come later are unsupported, others invalid', () => {
-    expect(() => validate({ compat: 'lavis' })).toThrow(failure('OPTION_UNSUPPORTED', /compat = 'lavis'/));
-    expect(() => validate({ compat: 'hf-5' })).toThrow(failure('OPTION_UNSUPPORTED', /compat/));
+  it.each(['hf-4.34', 'hf-5', 'lavis'])('compat may be %s', compat => {
+    expect(validate({ compat })).toEqual({ compat });
   });
 
   it.each(HF_ONLY_OPTIONS)('%s is of transformers only', name => {
@@ -123,6 +127,57 @@ describe('what options mean', () => {
       maxNewTokensGiven: true,
     });
     expect(interpret({ compat: 'hf-4.34', bosTokenId: 7 }).contextPrefix).toEqual([7]);
+  });
+
+  it("compat 'hf-5': the prompt in the context, which lengths count; other rules of beams", () => {
+    const hf5 = (options: GenerateOptions) =>
+      interpretOptions({ compat: 'hf-5', ...options }, VICUNA, null, () => [9, 9, 2, 5]);
+    expect(hf5({ maxLength: 20, minLength: 6, numBeams: 3, eosTokenId: [1, 2, 3] })).toMatchObject({
+      contextPrefix: [9, 9, 2, 5],
+      maxNewTokens: 16,
+      minLength: 6,
+      topK: 50,
+      minTokensToKeep: 4,
+    });
+    expect(() => hf5({ maxLength: 4 })).toThrow(
+      failure('OPTION_INVALID', /behind the 4 tokens that it counts, but is 4/),
+    );
+    expect(() => hf5({ bosTokenId: 1 })).toThrow(
+      failure('OPTION_INVALID', /together with compat: 'hf-4.34' or compat: 'lavis'/),
+    );
+    expect(() => hf5({ forcedBosTokenId: 1 })).toThrow(failure('OPTION_INVALID', /forcedBosTokenId has no effect/));
+    expect(() => hf5({ numBeams: 4, numBeamGroups: 2 })).toThrow(
+      failure('OPTION_UNSUPPORTED', /has no groups of beams/),
+    );
+    expect(() => hf5({ numBeams: 4, diversityPenalty: 1 })).toThrow(failure('OPTION_INVALID', /diversityPenalty/));
+  });
+
+  it("compat 'hf-5' fills rows of beams up with the padding id, but with the stop id where that is 0", () => {
+    const padding = (options: GenerateOptions, padTokenId: number) =>
+      interpretOptions({ compat: 'hf-5', ...options }, { ...VICUNA, padTokenId }, null, () => [2]).padTokenId;
+    expect([padding({ numBeams: 2 }, 0), padding({ numBeams: 2 }, 7), padding({}, 0), padding({}, -1)]).toEqual([
+      1, 7, 0, 1,
+    ]);
+  });
+
+  it("compat 'lavis': the arguments of LAVIS' generate, and the vocabulary's </s>", () => {
+    const lavis = (options: GenerateOptions, facts = VICUNA) =>
+      interpretOptions({ compat: 'lavis', ...options }, facts);
+    expect(lavis({})).toMatchObject({
+      stopIds: [2],
+      contextPrefix: [0],
+      maxNewTokens: 255,
+      maxNewTokensGiven: false,
+      minLength: 1,
+      numBeams: 5,
+      repetitionPenalty: 1.5,
+      lengthPenalty: 1,
+      topP: 0.9,
+      doSample: false,
+    });
+    expect(lavis({ topP: 0.5, temperature: 2 }).doSample).toBe(false);
+    expect(lavis({ maxLength: 30, numBeams: 1 })).toMatchObject({ maxNewTokens: 29, numBeams: 1 });
+    expect(lavis({ maxLength: 30 }, { ...VICUNA, decoderStartTokenId: 0 }).maxNewTokens).toBe(30);
   });
 
   it('an encoder-decoder starts with its start token, which is its context', () => {

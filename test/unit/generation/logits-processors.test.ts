@@ -86,8 +86,11 @@ describe('what the fixtures cannot hold', () => {
 
   it('removeInvalidValues: NaN to 0, infinity to the largest float32, minus infinity stays', () => {
     const scores = Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1.5);
-    removeInvalid([], scores);
+    removeInvalid(false)([], scores);
     expect([...scores]).toEqual([0, 3.4028234663852886e38, Number.NEGATIVE_INFINITY, 1.5]);
+    // transformers 5
+    removeInvalid(true)([], scores);
+    expect([...scores]).toEqual([0, 3.4028234663852886e38, -3.4028234663852886e38, 1.5]);
   });
 
   it('a processor of the user runs after the built-in ones and may return another row', () => {

@@ -34,7 +34,7 @@ function session(): { source: LogitsSource; steps: number[] } {
 
 async function run(count: number, settings: GenerationSettings): Promise<{ searches: Search[]; steps: number[] }> {
   const { source, steps } = session();
-  const searches = Array.from({ length: count }, () => createSearch(settings, false));
+  const searches = Array.from({ length: count }, () => createSearch(settings));
   await runSearches(source, searches, false, async () => false);
   return { searches, steps };
 }
@@ -71,7 +71,7 @@ describe('searches of several prompts in the same steps', () => {
 
   it('end when the caller has seen enough', async () => {
     const { source, steps } = session();
-    const searches = [0, 1].map(() => createSearch(settingsOf({ maxNewTokens: 12, eosTokenId: [] }), false));
+    const searches = [0, 1].map(() => createSearch(settingsOf({ maxNewTokens: 12, eosTokenId: [] })));
     await runSearches(
       source,
       searches,
@@ -85,11 +85,11 @@ describe('searches of several prompts in the same steps', () => {
     const logits = () => Float32Array.of(1, Number.NaN, 3, ...new Array<number>(20).fill(0));
     const source: LogitsSource = { prefill: async () => logits(), decode: async () => logits() };
     const settings = settingsOf({ maxNewTokens: 2, removeInvalidValues: true });
-    const search = createSearch(settings, false);
+    const search = createSearch(settings);
     await expect(runSearches(source, [search], false, async () => false)).rejects.toMatchObject({
       code: 'MODEL_FILE_CORRUPT',
     });
-    await runSearches(source, [createSearch(settings, false)], true, async () => false);
+    await runSearches(source, [createSearch(settings)], true, async () => false);
   });
 
   it('refuse to search with beams when no token is possible', async () => {

@@ -94,7 +94,7 @@ describe.each(Object.entries(SEARCHES))('text as it comes: %s', (_, search) => {
       const cleanUpSpaces = random() > 0;
       const options = { ...search, stopStrings, seed: i, maxNewTokens: 4 + (i % 14), compat: 'hf-4.34' as const };
       const settings = settingsOf(options, cleanUpSpaces);
-      const found = createSearch(settings, false);
+      const found = createSearch(settings);
       await runSearches(source(table), [found], false, async () => false);
       const [best] = found.hypotheses();
       const tokens = best?.tokens ?? [];
@@ -129,7 +129,7 @@ describe.each(Object.entries(SEARCHES))('text as it comes: %s', (_, search) => {
 it('a stop string ends a beam, which competes with the others by its score', async () => {
   const settings = settingsOf({ numBeams: 4, stopStrings: ['a', 'b'], maxNewTokens: 12, eosTokenId: [] }, false);
   for (let table = 0; table < TABLES; table++) {
-    const search = createSearch({ ...settings, numReturnSequences: 4 }, false);
+    const search = createSearch({ ...settings, numReturnSequences: 4 });
     await runSearches(source(table), [search], false, async () => false);
     for (const { tokens, stopped, score } of search.hypotheses()) {
       const { text } = textOf(tokens, [], false);

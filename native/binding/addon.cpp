@@ -5,6 +5,7 @@
 #include "engine-functions.h"
 #include "environment.h"
 #include "gguf-functions.h"
+#include "image-functions.h"
 #include "model-object.h"
 #include "row-functions.h"
 #include "vocabulary-object.h"
@@ -16,6 +17,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
     define_engine_functions(env, exports);
     define_row_functions(env, exports);
     define_gguf_functions(env, exports);
+    define_image_functions(env, exports);
     ModelObject::define(env, exports);
     VocabularyObject::define(env, exports);
     return exports;

@@ -1,7 +1,7 @@
 /**
  * The typed contract with the C++ addon (native/binding). Nothing else in `src/` knows how it is built or found.
  *
- * A thing crosses only as a flat typed array, a string or a scalar. Typed arrays are copied on the JavaScript thread before work is queued, so
+ * A thing crosses only as a flat typed array, a string or a scalar. Typed arrays are copied (all but pictures) on the JavaScript thread before work is queued, so
  * a caller may reuse them at once; results are fresh arrays that the caller owns. Work runs on the engine's own threads, never on libuv's pool.
  * Errors carry a stable `code` (src/errors.ts); a cancelled call rejects with code `ABORTED`, which never leaves `src/native`.
  */
@@ -252,6 +252,18 @@ export interface NativeAddon {
   dequantizeRows(type: string, bytes: Uint8Array, rowLength: number, cancel: NativeCancelToken): Promise<Float32Array>;
   /** Bytes of one row of `rowLength` values in ggml `type`; 0 when the type is unknown or cannot hold such a row. */
   rowByteLength(type: string, rowLength: number): number;
+  /**
+   * RGB pixels [height,width,3] → [newHeight,newWidth,3], as Pillow 9.4 with BICUBIC, bit for bit. Alone of all, `data` is not copied: it must not
+   * be in the hands of anybody who could transfer it before the work is done.
+   */
+  resizeImage(
+    data: Uint8Array,
+    width: number,
+    height: number,
+    newWidth: number,
+    newHeight: number,
+    cancel: NativeCancelToken,
+  ): Promise<Uint8Array>;
 }
 
 /** Intermediates by name. Shapes are in PyTorch order, without leading ones. */

@@ -85,7 +85,7 @@ async function prepareImage(input: ImageInput, settings: ImageDefaults, signal?:
   const image = await decodeImage(loaded, DEFAULT_IMAGE_LIMITS, signal);
   if (!settings.doConvertRgb) await requireRgb(loaded, signal);
   signal?.throwIfAborted();
-  return settings.doResize ? resize(image, settings.size.width, settings.size.height) : image;
+  return settings.doResize ? resize(image, settings.size.width, settings.size.height, signal) : image;
 }
 
 /** Where a PNG's header says it, and what it says of RGB; a transparent colour besides changes nothing for Pillow. */

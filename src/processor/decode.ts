@@ -98,8 +98,9 @@ function rgbOf(
   return { data: grayToRgb(data, channels), width, height };
 }
 
+/** Of pixels that stay the caller's, a copy. */
 const rawToRgb = (image: RawImage): RgbImage =>
-  rgbOf(new Uint8Array(image.data.buffer, image.data.byteOffset, image.data.byteLength), image);
+  rgbOf(new Uint8Array(image.data.buffer, image.data.byteOffset, image.data.byteLength).slice(), image);
 
 /** The result of the caller's own pipeline, in sRGB. */
 async function decodeSharp(image: Sharp, limits: ImageLimits, signal: AbortSignal | undefined): Promise<RgbImage> {

@@ -31,8 +31,7 @@ export class ImageProcessor {
   async process(input: ImageInput, signal?: AbortSignal): Promise<Float32Array> {
     const loaded = await loadImage(input, this.#limits, signal);
     const image = await decodeImage(loaded, this.#limits, signal);
-    signal?.throwIfAborted();
-    return normalise(resize(image, this.#size, this.#size), this.#values);
+    return normalise(await resize(image, this.#size, this.#size, signal), this.#values);
   }
 }
 

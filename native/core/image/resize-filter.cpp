@@ -48,8 +48,8 @@ ResizeFilter make_resize_filter(int64_t input_size, int64_t output_size) {
     std::vector<double> exact(static_cast<size_t>(most));
     for (int64_t i = 0; i < output_size; ++i) {
         const double center = (static_cast<double>(i) + 0.5) * scale;
-        const auto low = std::max<int64_t>(0, static_cast<int64_t>(center - support + 0.5));
-        const auto high = std::min(input_size, static_cast<int64_t>(center + support + 0.5));
+        const auto low = std::max<int64_t>(0, static_cast<int64_t>(std::floor(center - support + 0.5)));
+        const auto high = std::min(input_size, static_cast<int64_t>(std::floor(center + support + 0.5)));
         double sum = 0;
         for (int64_t k = 0; k < high - low; ++k) {
             const double weight = bicubic((static_cast<double>(k + low) - center + 0.5) * inverse);

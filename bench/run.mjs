@@ -21,7 +21,7 @@ const { runRounds } = await import('./lib/rounds.mjs');
 
 const model = await makeModel(options);
 mkdirSync(options.out, { recursive: true });
-const photo = join(options.out, 'photo.jpg');
+const photo = join(options.out, 'photo-12mp.jpg');
 await ensurePhoto(photo);
 const python = options.baseline ? ensureBaselineEnvironment(options.venv) : undefined;
 

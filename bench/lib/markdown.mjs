@@ -35,7 +35,7 @@ function rows(result) {
   const prefill = `prefill, ${ours.imageTokens} + ${ours.promptTokens} tokens`;
   return [
     row('load (files in the system’s cache)', ms, ours.load),
-    row('preprocess (JPEG 1600 x 1200)', ms, ours.preprocess, theirs?.preprocess),
+    row('preprocess (JPEG of 12 megapixels)', ms, ours.preprocess, theirs?.preprocess),
     row('vision encoder', ms, ours.vision, theirs?.vision),
     row('Q-Former and projection', ms, ours.qformer, theirs?.qformer),
     row(prefill, ms, ours.prefill, theirs?.prefill, libllama?.prefill),

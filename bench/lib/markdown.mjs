@@ -3,6 +3,7 @@
 const ms = value => `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
 const rate = value => `${ms(value)} (${(1000 / value).toFixed(1)} tokens/s)`;
 const gigabytes = value => `${(value / 1e9).toFixed(2)} GB`;
+const percent = value => `${(100 * value).toFixed(1)} %`;
 const tokensPerSecond = value => `${value.toFixed(1)} tokens/s`;
 
 /** One line of the table: what each program took; the others may not have it. */
@@ -30,6 +31,30 @@ function languageModelRows({ languageModel, libllama, theirs }) {
   ];
 }
 
+/** Steps of several rows, from JavaScript. */
+function stepRows({ ours, libllama }) {
+  const { beams, batch } = ours;
+  return [
+    ...(beams === undefined
+      ? []
+      : [
+          row(`a step of ${beams} beams`, ms, ours.beamStep, undefined, libllama?.[`decode${beams}`]),
+          row('of it JavaScript', percent, ours.beamScriptShare),
+        ]),
+    ...(batch === undefined
+      ? []
+      : [
+          row(
+            `a step of ${batch} questions in one batch`,
+            step => `${ms(step)} (${tokensPerSecond((1000 * batch) / step)})`,
+            ours.batchStep,
+            undefined,
+            libllama?.[`decode${batch}`],
+          ),
+        ]),
+  ];
+}
+
 function rows(result) {
   const { ours, theirs, libllama } = result;
   const prefill = `prefill, ${ours.imageTokens} + ${ours.promptTokens} tokens`;
@@ -40,10 +65,9 @@ function rows(result) {
     row('Q-Former and projection', ms, ours.qformer, theirs?.qformer),
     row(prefill, ms, ours.prefill, theirs?.prefill, libllama?.prefill),
     row('decode, one token', rate, ours.decode, theirs?.decode, libllama?.decode1),
+    row('of it JavaScript', percent, ours.scriptShare),
     ...languageModelRows(result),
-    ...(ours.beams === undefined
-      ? []
-      : [row(`a step of ${ours.beams} beams`, ms, ours.beamStep, undefined, libllama?.[`decode${ours.beams}`])]),
+    ...stepRows(result),
     row('first token', ms, ours.firstToken, theirs?.firstToken),
     row('first token of a second question', ms, ours.secondQuestion),
     row('event-loop delay, 99 %', ms, ours.eventLoopDelay),

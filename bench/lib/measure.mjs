@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { bin, fail, root } from '../../scripts/lib/run.mjs';
-import { buildTool, engineFlags, engineLibraries } from './native-tools.mjs';
+import { engineLibraries, PROGRAMS } from './native-tools.mjs';
 
 /** 32 tokens with BOS in LLaMA's vocabulary, 32 with </s> in T5's, 33 with [CLS] and [SEP] in BERT's. */
 export const QUESTION =
@@ -72,6 +72,7 @@ export async function measureOurs(options, model, photo) {
     threads: options.threads,
     parallel: options.parallel,
     beams: options.beams,
+    batch: options.batch,
     'context-size': options.contextSize,
     device: 'cpu',
   });
@@ -105,18 +106,13 @@ async function measureWith(program, options, model) {
 }
 
 /** bench/language-model.cpp: ours alone. */
-export function measureOurLanguageModel(options, model) {
-  const core = ['-I', join(root, 'native', 'core'), join(root, 'build', 'libcore.a')];
-  return measureWith(buildTool('language-model', [...core, ...engineFlags()]), options, model);
-}
+export const measureOurLanguageModel = (options, model) => measureWith(PROGRAMS.languageModel(), options, model);
 
 /** bench/libllama.cpp: libllama's on the same file. */
-export function measureLibllama(options, model) {
-  return measureWith(buildTool('libllama', engineFlags()), options, model);
-}
+export const measureLibllama = (options, model) => measureWith(PROGRAMS.libllama(), options, model);
 
 /** Bytes a second that the memory gives, which bounds decoding; undefined where it cannot be measured. */
 export async function measureMemory({ threads }) {
   if (process.platform === 'win32') return undefined;
-  return Number(await outputOf(buildTool('memory-speed'), [String(threads)]));
+  return Number(await outputOf(PROGRAMS.memorySpeed(), [String(threads)]));
 }

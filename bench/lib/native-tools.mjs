@@ -11,7 +11,7 @@ const COMPILER = process.env.CXX ?? 'c++';
 export const engineLibraries = () => (process.platform === 'linux' ? prebuiltEngine() : null);
 
 /** What a program that calls libllama is compiled with. */
-export function engineFlags() {
+function engineFlags() {
   const libraries = engineLibraries();
   const source = ensureEngineSource();
   const files = readdirSync(libraries).filter(name => /^lib(llama|ggml|ggml-base)\.(so|v[\d.]+\.so)$/.test(name));
@@ -23,7 +23,7 @@ export function engineFlags() {
 }
 
 /** Compiles bench/<name>.cpp for this machine and returns the program's path. */
-export function buildTool(name, flags = []) {
+function buildTool(name, flags = []) {
   const source = join(root, 'bench', `${name}.cpp`);
   const folder = join(root, 'build', 'bench');
   const program = join(folder, name);
@@ -38,3 +38,17 @@ export function buildTool(name, flags = []) {
   writeFileSync(stamp, wanted);
   return program;
 }
+
+/** Our library, as the addon links it. */
+const ownLibrary = () => [
+  '-I',
+  join(root, 'native', 'core'),
+  ...['libcore.a', 'libgemm.a'].map(name => join(root, 'build', name)),
+];
+
+/** Each builds the program where it is not up to date, and returns its path. */
+export const PROGRAMS = {
+  memorySpeed: () => buildTool('memory-speed'),
+  languageModel: () => buildTool('language-model', [...ownLibrary(), ...engineFlags()]),
+  libllama: () => buildTool('libllama', engineFlags()),
+};

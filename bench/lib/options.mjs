@@ -19,6 +19,7 @@ const OPTIONS = {
   rounds: { type: 'string', default: '2' },
   parallel: { type: 'string' },
   beams: { type: 'string' },
+  batch: { type: 'string' },
   'no-baseline': { type: 'boolean', default: false },
   'no-libllama': { type: 'boolean', default: false },
   dtypes: { type: 'string', default: 'bfloat16,float32' },
@@ -41,6 +42,7 @@ const HELP = `npm run bench -- [options]
   --rounds N                    rounds: this package and the others in turn (default 2)
   --parallel N                  measure N calls at once, too
   --beams N                     measure beam search with N beams, too; 5 or 8 are compared with libllama's own step
+  --batch N                     measure N questions in one batch, too; 5 or 8 are compared with libllama's own step
   --dtypes A,B                  dtypes of transformers (default bfloat16,float32); each stage counts with its best
   --venv DIR                    Python environment of the baseline; made where there is none (default bench/.venv)
   --out DIR                     folder for the models (default bench/out)
@@ -80,6 +82,7 @@ export function readOptions(args = process.argv.slice(2)) {
     rounds: count('rounds', values.rounds, 1),
     parallel: optional('parallel', 1),
     beams: optional('beams', 2),
+    batch: optional('batch', 2),
     baseline: !values['no-baseline'],
     libllama: !values['no-libllama'],
     dtypes: values.dtypes.split(','),

@@ -12,6 +12,8 @@ const TIMES = [
   'eventLoopDelay',
   'total',
 ];
+/** What is measured only when it is asked for, or has no time. */
+const OTHERS = ['scriptShare', 'parallelTokensPerSecond', 'beamStep', 'beamScriptShare', 'batchStep'];
 /** What the process may hold besides its files. */
 const MEMORY_ALLOWANCE = 0.6e9;
 
@@ -28,11 +30,11 @@ function summarizeOurs(rounds, fileSize) {
   const peakMemory = Math.max(...rounds.map(round => round.peakMemory));
   return {
     ...rounds[0],
-    ...Object.fromEntries(TIMES.map(stage => [stage, medianOf(rounds, round => round[stage])])),
-    ...(rounds[0].parallel === undefined
-      ? {}
-      : { parallelTokensPerSecond: medianOf(rounds, round => round.parallelTokensPerSecond) }),
-    ...(rounds[0].beams === undefined ? {} : { beamStep: medianOf(rounds, round => round.beamStep) }),
+    ...Object.fromEntries(
+      [...TIMES, ...OTHERS]
+        .filter(name => rounds[0][name] !== undefined)
+        .map(name => [name, medianOf(rounds, round => round[name])]),
+    ),
     peakMemory,
     fileSize,
     memoryLimit: fileSize + MEMORY_ALLOWANCE,

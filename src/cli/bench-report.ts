@@ -13,8 +13,10 @@ export interface BenchResult {
   readonly vision: number;
   readonly qformer: number;
   readonly prefill: number;
-  /** Of one token after the first. */
+  /** Of one token after the first, with everything that JavaScript does for it. */
   readonly decode: number;
+  /** Share of `decode` that JavaScript takes, at most. */
+  readonly scriptShare: number;
   /** From the call to the first token. */
   readonly firstToken: number;
   /** The same for a second question about a picture. */
@@ -27,6 +29,10 @@ export interface BenchResult {
   readonly beams?: number;
   /** Of that many beams. */
   readonly beamStep?: number;
+  readonly beamScriptShare?: number;
+  readonly batch?: number;
+  /** Of that many questions, a token each. */
+  readonly batchStep?: number;
   readonly parallel?: number;
   /** Of all parallel calls together. */
   readonly parallelTokensPerSecond?: number;
@@ -37,6 +43,8 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 const milliseconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
 
@@ -52,6 +60,7 @@ export function describeBench(result: BenchResult): string {
       `${milliseconds(result.prefill)}, ${((tokensIn * 1000) / result.prefill).toFixed(1)} tokens/s`,
     ],
     ['decode', `${milliseconds(result.decode)} per token, ${(1000 / result.decode).toFixed(1)} tokens/s`],
+    ['JavaScript’s share of it', percent(result.scriptShare)],
     ['first token', milliseconds(result.firstToken)],
     ['second question, first token', milliseconds(result.secondQuestion)],
     [`whole answer (${result.generatedTokens} tokens)`, milliseconds(result.total)],
@@ -59,6 +68,9 @@ export function describeBench(result: BenchResult): string {
     ['peak memory', formatBytes(result.peakMemory)],
   ];
   if (result.beamStep !== undefined) rows.push([`a step of ${result.beams} beams`, milliseconds(result.beamStep)]);
+  if (result.beamScriptShare !== undefined) rows.push(['JavaScript’s share of it', percent(result.beamScriptShare)]);
+  if (result.batchStep !== undefined)
+    rows.push([`a step of ${result.batch} questions in one batch`, milliseconds(result.batchStep)]);
   if (result.parallelTokensPerSecond !== undefined)
     rows.push([`${result.parallel} calls at once`, `${result.parallelTokensPerSecond.toFixed(1)} tokens/s together`]);
   const width = Math.max(...rows.map(([label]) => label.length));

@@ -51,6 +51,8 @@ describe('bench', () => {
     expect(result.eventLoopDelay).toBeGreaterThan(0);
     for (const stage of ['vision', 'qformer', 'prefill', 'decode']) expect(result[stage]).toBeGreaterThan(DELAY * 0.9);
     expect(result.decode).toBeLessThan(2 * DELAY);
+    expect(result.scriptShare).toBeGreaterThan(0);
+    expect(result.scriptShare).toBeLessThan(1);
     expect(result.firstToken).toBeGreaterThan(3 * DELAY * 0.9);
     expect(result.total).toBeGreaterThan(result.firstToken + 5 * DELAY * 0.9);
     expect(result.peakMemory).toBeGreaterThan(1e6);
@@ -66,8 +68,30 @@ describe('bench', () => {
 
   it('measures beams', async () => {
     const { out } = await run('--max-new-tokens', '3', '--repeats', '1', '--beams', '4', '--json');
-    expect(JSON.parse(out)).toMatchObject({ beams: 4, beamStep: expect.any(Number) });
+    const numbers = { beamStep: expect.any(Number), beamScriptShare: expect.any(Number) };
+    expect(JSON.parse(out)).toMatchObject({ beams: 4, ...numbers });
     expect(load.mock.calls[0][1]).toMatchObject({ maxBatch: 4 });
+  });
+
+  it('measures questions in one batch', async () => {
+    const { code, out } = await run(
+      '--max-new-tokens',
+      '3',
+      '--repeats',
+      '2',
+      '--batch',
+      '3',
+      '--question',
+      'Why?',
+      '--json',
+    );
+    expect(code).toBe(0);
+    const result = JSON.parse(out);
+    expect(result).toMatchObject({ batch: 3 });
+    // Three rows take one step.
+    expect(result.batchStep).toBeGreaterThan(DELAY * 0.9);
+    expect(result.batchStep).toBeLessThan(2 * DELAY);
+    expect(load.mock.calls[0][1]).toMatchObject({ maxBatch: 3 });
   });
 
   it('takes a folder or two files, and prints a table', async () => {
@@ -83,6 +107,7 @@ describe('bench', () => {
     ['--max-new-tokens', '1'],
     ['--parallel', '1.5'],
     ['--beams', '1'],
+    ['--batch', '1'],
     ['--model', 'a', '--vision', 'b'],
     ['--vision', 'b'],
   ])('refuses %s %s', async (...args) => {
@@ -93,14 +118,17 @@ describe('bench', () => {
   it('reports rates from times', () => {
     expect([median([3, 1, 2]), median([4, 1])]).toEqual([2, 2.5]);
     const stages = { load: 1, preprocess: 2, vision: 3, qformer: 4, prefill: 640, decode: 50, total: 6 };
-    const times = { ...stages, firstToken: 5, secondQuestion: 2.5, eventLoopDelay: 1.25, beams: 5, beamStep: 75 };
+    const times = { ...stages, firstToken: 5, secondQuestion: 2.5, eventLoopDelay: 1.25 };
+    const beams = { scriptShare: 0.004, beams: 5, beamStep: 75, beamScriptShare: 0.0123, batch: 8, batchStep: 125 };
     const counts = { imageTokens: 32, promptTokens: 32, generatedTokens: 8, repeats: 3, peakMemory: 2e9 };
-    const text = describeBench({ model: 'm', device: 'CPU', ...times, ...counts });
+    const text = describeBench({ model: 'm', device: 'CPU', ...times, ...beams, ...counts });
     expect(text).toContain('640 ms, 100.0 tokens/s');
     expect(text).toContain('50.0 ms per token, 20.0 tokens/s');
     expect(text).toContain('2.0 GB');
     expect(text).toMatch(/second question, first token +2.50 ms\n/);
     expect(text).toMatch(/event-loop delay \(99 %\) +1.25 ms\n/);
-    expect(text).toMatch(/a step of 5 beams +75.0 ms\n/);
+    expect(text).toMatch(/JavaScript’s share of it +0.4 %\n/);
+    expect(text).toMatch(/a step of 5 beams +75.0 ms\n +JavaScript’s share of it +1.2 %\n/);
+    expect(text).toMatch(/a step of 8 questions in one batch +125 ms\n/);
   });
 });

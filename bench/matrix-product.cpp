@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
         std::vector<uint8_t> packed(stride * static_cast<size_t>(rows));
         ggml_quantize_chunk(type, weights.data(), packed.data(), 0, rows, columns, nullptr);
         const MatrixProduct product{{packed.data(), stride, rows}, x.data(), columns, y.data(), rows};
-        const Multiplier multiplier(*kernels, {type, rows, columns, count, 1});
+        const Multiplier multiplier(*kernels, {type, false, rows, columns, count, 1});
         std::vector<uint8_t> memory(multiplier.memory_size(threads));
         double seconds = 0;
         team::run(threads, [&](const Member& member) {

@@ -75,7 +75,8 @@ bool can_compute(const ggml_tensor* node) {
 
 gemm::Multiplier multiplier_of(const ggml_tensor* node) {
     const ggml_tensor* const w = node->src[0];
-    return {*kernels, {w->type, w->ne[1], w->ne[0], node->ne[1], node->ne[2] * node->ne[3]}};
+    const bool is_computed = w->op != GGML_OP_NONE;
+    return {*kernels, {w->type, is_computed, w->ne[1], w->ne[0], node->ne[1], node->ne[2] * node->ne[3]}};
 }
 
 // There is a product for each matrix of x; several of them may share one of w.

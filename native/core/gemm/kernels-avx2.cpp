@@ -39,6 +39,9 @@ Vec minimum(Vec a, Vec b) {
 Vec maximum(Vec a, Vec b) {
     return _mm256_max_ps(b, a);
 }
+Vec divide(Vec a, Vec b) {
+    return _mm256_div_ps(a, b);
+}
 Vec absolute(Vec x) {
     return _mm256_andnot_ps(set1(-0.0F), x);
 }
@@ -87,10 +90,27 @@ struct F32 {
 struct F16 {
     static constexpr size_t bytes = 2;
     static __m256i read(const uint8_t* from) { return _mm256_castps_si256(_mm256_cvtph_ps(load128(from))); }
+    static Vec any_floats(__m256i words) {
+        const __m256i low = _mm256_and_si256(words, _mm256_set1_epi32(0xffff));
+        const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, low), 0xd8);
+        return _mm256_cvtph_ps(_mm256_castsi256_si128(packed));
+    }
+    static Vec low_floats(__m256i words) { return high_floats(_mm256_slli_epi32(words, 16)); }
+    static Vec high_floats(__m256i words) {
+        // The exponent, five bits, at the lower end of that of a float, which counts from 112 less.
+        const __m256i bits =
+            _mm256_and_si256(_mm256_srai_epi32(words, 3), _mm256_set1_epi32(static_cast<int>(0x8fffe000)));
+        return mul(_mm256_castsi256_ps(bits), set1(0x1p112F));
+    }
 };
 struct BF16 {
     static constexpr size_t bytes = 2;
     static __m256i read(const uint8_t* from) { return _mm256_slli_epi32(_mm256_cvtepu16_epi32(load128(from)), 16); }
+    static Vec any_floats(__m256i words) { return low_floats(words); }
+    static Vec low_floats(__m256i words) { return _mm256_castsi256_ps(_mm256_slli_epi32(words, 16)); }
+    static Vec high_floats(__m256i words) {
+        return _mm256_castsi256_ps(_mm256_and_si256(words, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+    }
 };
 
 using Words = __m256i;
@@ -150,6 +170,17 @@ __m128i together(__m128i a, __m128i b) {
     return _mm_add_epi32(a, b);
 }
 
+// The numbers of a product, both in 16 bits: those of x up to `limit`, weights as bytes or, around zero, up to `limit`.
+struct Narrow {
+    static constexpr float limit = 127;
+    static constexpr bool has_mins = true;
+};
+struct Wide {
+    static constexpr float limit = 8191;  // the sum of 32 products is just less than 2^31
+    static constexpr bool has_mins = false;
+};
+
+template <class Numbers>
 void quantize(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums) {
     for (int64_t j = 0; j < columns; j += block_size) {
         // As whole numbers, because there infinity, and above it what is no number, are the largest.
@@ -158,8 +189,8 @@ void quantize(const float* x, int64_t columns, int64_t group, uint8_t* values, f
             largest = _mm256_max_epi32(largest, _mm256_castps_si256(absolute(load(x + j + i))));
         }
         const float most = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(horizontal(largest, larger))));
-        const float scale = most / 127;
-        const Vec factor = set1(most > 0 ? 127 / most : 0.0F);
+        const float scale = most / Numbers::limit;
+        const Vec factor = set1(most > 0 ? Numbers::limit / most : 0.0F);
         scales[j / block_size] = scale;
         int32_t halves[2];
         for (int64_t i = 0; i < 2; ++i) {
@@ -170,6 +201,7 @@ void quantize(const float* x, int64_t columns, int64_t group, uint8_t* values, f
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(values + (j + 16 * i) * 2), both);
             halves[i] = horizontal(_mm256_add_epi32(q0, q1), together);
         }
+        if constexpr (!Numbers::has_mins) continue;
         if (group == block_size) {
             sums[j / group] = scale * static_cast<float>(halves[0] + halves[1]);
         } else {
@@ -178,7 +210,7 @@ void quantize(const float* x, int64_t columns, int64_t group, uint8_t* values, f
     }
 }
 
-template <int rows, int64_t group>
+template <class Numbers, int rows, int64_t group>
 void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const QuantizedRows& x, float* sums) {
     const uint8_t* weights = panel.values;
     for (int64_t j = 0; j < columns; j += group) {
@@ -201,17 +233,20 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
         }
         const int64_t index = j / group;
         const float* const scales = panel.scales + index * panel_rows;
-        const float* const mins = panel.mins + index * panel_rows;
 #pragma GCC unroll 4
         for (int row = 0; row < rows; ++row) {
             const Vec scale = set1(x.scales[row * x.scale_stride + j / block_size]);
-            const Vec sum = set1(x.sums[row * x.sum_stride + index]);
             float* const to = sums + row * panel_rows;
-            const Vec left = fma(_mm256_cvtepi32_ps(products0[row]), mul(load(scales), scale), load(to));
-            const Vec right =
-                fma(_mm256_cvtepi32_ps(products1[row]), mul(load(scales + lanes), scale), load(to + lanes));
-            store(to, _mm256_fnmadd_ps(load(mins), sum, left));
-            store(to + lanes, _mm256_fnmadd_ps(load(mins + lanes), sum, right));
+            Vec left = fma(_mm256_cvtepi32_ps(products0[row]), mul(load(scales), scale), load(to));
+            Vec right = fma(_mm256_cvtepi32_ps(products1[row]), mul(load(scales + lanes), scale), load(to + lanes));
+            if constexpr (Numbers::has_mins) {
+                const float* const mins = panel.mins + index * panel_rows;
+                const Vec sum = set1(x.sums[row * x.sum_stride + index]);
+                left = _mm256_fnmadd_ps(load(mins), sum, left);
+                right = _mm256_fnmadd_ps(load(mins + lanes), sum, right);
+            }
+            store(to, left);
+            store(to + lanes, right);
         }
     }
 }
@@ -220,11 +255,39 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 #include "few-rows.inl"
 #include "quantized-kernels.inl"
 
+constexpr WholeNumbers narrow_numbers = {2, quantized_row_tile, quantize<Narrow>, multiply_quantized<Narrow>};
+constexpr WholeNumbers wide_numbers = {2, quantized_row_tile, quantize<Wide>, multiply_quantized<Wide>};
+
+#include "quantized-formats.inl"
+
+Words sizes(Words words) {
+    return _mm256_and_si256(words, _mm256_set1_epi16(0x7fff));
+}
+Words larger(Words a, Words b) {
+    return _mm256_max_epu16(a, b);
+}
+Words high_half(Words words) {
+    return _mm256_srli_epi32(words, 16);
+}
+Words whole_pair(Vec low, Vec high) {
+    const __m256i second = _mm256_slli_epi32(_mm256_cvtps_epi32(high), 16);
+    return _mm256_blend_epi16(_mm256_cvtps_epi32(low), second, 0xaa);
+}
+void read_words(const WeightRows& rows, int64_t first, int64_t byte, Words (&words)[16]) {
+    for (int64_t half = 0; half < 2; ++half) {
+        Words block[lanes];
+        for (int64_t i = 0; i < lanes; ++i) block[i] = load256(row_of(rows, first + i) + byte + 32 * half);
+        transpose(block);
+        for (int64_t i = 0; i < lanes; ++i) words[8 * half + i] = block[i];
+    }
+}
+
+#include "half-floats.inl"
+
 }  // namespace
 
-const Kernels avx2_kernels = {"avx2", panel_rows, row_tile,  quantized_row_tile, most_few_rows,
-                              2,      pack<F32>,  pack<F16>, pack<BF16>,         multiply_float,
-                              format, quantize,   nullptr,   multiply_quantized, gelu};
+const Kernels avx2_kernels = {"avx2",     panel_rows,     row_tile,      most_few_rows, pack<F32>, pack<F16>,
+                              pack<BF16>, multiply_float, format_of_any, nullptr,       gelu};
 
 }  // namespace instructblip::gemm
 #endif

@@ -1,4 +1,5 @@
-// AVX-512 with VNNI: panels of 32 rows, whole numbers as 0..255 times -127..127, four columns at a time.
+// AVX-512 with VNNI: panels of 32 rows, whole numbers as 0..255 times -127..127, four columns at a time, or in 16 bits,
+// two columns at a time.
 #include "kernels.h"
 
 #ifdef INSTRUCTBLIP_GEMM_X86
@@ -37,6 +38,9 @@ Vec minimum(Vec a, Vec b) {
 }
 Vec maximum(Vec a, Vec b) {
     return _mm512_max_ps(b, a);
+}
+Vec divide(Vec a, Vec b) {
+    return _mm512_div_ps(a, b);
 }
 Vec absolute(Vec x) {
     return _mm512_abs_ps(x);
@@ -94,11 +98,24 @@ struct F16 {
     static __m512i read(const uint8_t* from, __mmask16 mask) {
         return _mm512_castps_si512(_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, from)));
     }
+    static Vec any_floats(__m512i words) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(words)); }
+    static Vec low_floats(__m512i words) { return high_floats(_mm512_slli_epi32(words, 16)); }
+    static Vec high_floats(__m512i words) {
+        // The exponent, five bits, at the lower end of that of a float, which counts from 112 less.
+        const __m512i bits =
+            _mm512_and_si512(_mm512_srai_epi32(words, 3), _mm512_set1_epi32(static_cast<int>(0x8fffe000)));
+        return mul(_mm512_castsi512_ps(bits), set1(0x1p112F));
+    }
 };
 struct BF16 {
     static constexpr size_t bytes = 2;
     static __m512i read(const uint8_t* from, __mmask16 mask) {
         return _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from)), 16);
+    }
+    static Vec any_floats(__m512i words) { return low_floats(words); }
+    static Vec low_floats(__m512i words) { return _mm512_castsi512_ps(_mm512_slli_epi32(words, 16)); }
+    static Vec high_floats(__m512i words) {
+        return _mm512_castsi512_ps(_mm512_and_si512(words, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
     }
 };
 
@@ -149,17 +166,43 @@ void unpack_scales(const WeightRows& rows, int64_t first, int64_t column, int64_
     }
 }
 
-void quantize(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums) {
-    for (int64_t j = 0; j < columns; j += block_size) {
-        const Vec x0 = load(x + j);
-        const Vec x1 = load(x + j + lanes);
+// The numbers of a product: bytes, of which those of weights are 0..255, or 16 bits, all around zero. `limit`: of x,
+// and of weights where they are rounded.
+struct Narrow {
+    static constexpr float limit = 127;
+    static constexpr int64_t columns = 4;
+    static constexpr bool has_mins = true;
+    static __m512i add_products(__m512i sum, __m512i w, __m512i x) { return _mm512_dpbusd_epi32(sum, w, x); }
+};
+struct Wide {
+    static constexpr float limit = 8191;  // the sum of 32 products is just less than 2^31
+    static constexpr int64_t columns = 2;
+    static constexpr bool has_mins = false;
+    static __m512i add_products(__m512i sum, __m512i w, __m512i x) { return _mm512_dpwssd_epi32(sum, w, x); }
+};
+
+// 32 numbers as whole ones, the largest of which is `limit`.
+struct WholeBlock {
+    __m512i q0;
+    __m512i q1;
+    float scale;
+
+    WholeBlock(const float* x, float limit) {
+        const Vec x0 = load(x);
+        const Vec x1 = load(x + lanes);
         // As whole numbers, because there infinity, and above it what is no number, are the largest.
         const __m512i largest = _mm512_max_epi32(_mm512_castps_si512(absolute(x0)), _mm512_castps_si512(absolute(x1)));
         const float most = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(largest))));
-        const float scale = most / 127;
-        const Vec factor = set1(most > 0 ? 127 / most : 0.0F);
-        const __m512i q0 = _mm512_cvtps_epi32(mul(x0, factor));
-        const __m512i q1 = _mm512_cvtps_epi32(mul(x1, factor));
+        const Vec factor = set1(most > 0 ? limit / most : 0.0F);
+        q0 = _mm512_cvtps_epi32(mul(x0, factor));
+        q1 = _mm512_cvtps_epi32(mul(x1, factor));
+        scale = most / limit;
+    }
+};
+
+void quantize_narrow(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums) {
+    for (int64_t j = 0; j < columns; j += block_size) {
+        const auto [q0, q1, scale] = WholeBlock(x + j, Narrow::limit);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(values + j), _mm512_cvtsepi32_epi8(q0));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(values + j + lanes), _mm512_cvtsepi32_epi8(q1));
         scales[j / block_size] = scale;
@@ -172,7 +215,17 @@ void quantize(const float* x, int64_t columns, int64_t group, uint8_t* values, f
     }
 }
 
-template <int rows, int64_t group>
+void quantize_wide(const float* x, int64_t columns, int64_t, uint8_t* values, float* scales, float*) {
+    for (int64_t j = 0; j < columns; j += block_size) {
+        const auto [q0, q1, scale] = WholeBlock(x + j, Wide::limit);
+        auto* const to = reinterpret_cast<__m256i*>(values + 2 * j);
+        _mm256_storeu_si256(to, _mm512_cvtsepi32_epi16(q0));
+        _mm256_storeu_si256(to + 1, _mm512_cvtsepi32_epi16(q1));
+        scales[j / block_size] = scale;
+    }
+}
+
+template <class Numbers, int rows, int64_t group>
 void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const QuantizedRows& x, float* sums) {
     Vec left[rows];
     Vec right[rows];
@@ -188,29 +241,33 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 #pragma GCC unroll 8
         for (int row = 0; row < rows; ++row) products0[row] = products1[row] = _mm512_setzero_si512();
 #pragma GCC unroll 8
-        for (int64_t i = 0; i < group; i += 4, weights += panel_rows * 4) {
+        for (int64_t i = 0; i < group; i += Numbers::columns, weights += panel_rows * 4) {
             const __m512i w0 = _mm512_loadu_si512(weights);
             const __m512i w1 = _mm512_loadu_si512(weights + 64);
 #pragma GCC unroll 8
             for (int row = 0; row < rows; ++row) {
-                int32_t four;
-                __builtin_memcpy(&four, x.values + row * x.value_stride + j + i, sizeof(four));
-                const __m512i value = _mm512_set1_epi32(four);
-                products0[row] = _mm512_dpbusd_epi32(products0[row], w0, value);
-                products1[row] = _mm512_dpbusd_epi32(products1[row], w1, value);
+                int32_t word;
+                __builtin_memcpy(&word, x.values + row * x.value_stride + (j + i) * 4 / Numbers::columns, sizeof(word));
+                const __m512i value = _mm512_set1_epi32(word);
+                products0[row] = Numbers::add_products(products0[row], w0, value);
+                products1[row] = Numbers::add_products(products1[row], w1, value);
             }
         }
         const int64_t index = j / group;
         const Vec scale0 = load(panel.scales + index * panel_rows);
         const Vec scale1 = load(panel.scales + index * panel_rows + lanes);
+#pragma GCC unroll 8
+        for (int row = 0; row < rows; ++row) {
+            const Vec scale = set1(x.scales[row * x.scale_stride + j / block_size]);
+            left[row] = fma(_mm512_cvtepi32_ps(products0[row]), mul(scale0, scale), left[row]);
+            right[row] = fma(_mm512_cvtepi32_ps(products1[row]), mul(scale1, scale), right[row]);
+        }
+        if constexpr (!Numbers::has_mins) continue;
         const Vec min0 = load(panel.mins + index * panel_rows);
         const Vec min1 = load(panel.mins + index * panel_rows + lanes);
 #pragma GCC unroll 8
         for (int row = 0; row < rows; ++row) {
-            const Vec scale = set1(x.scales[row * x.scale_stride + j / block_size]);
             const Vec sum = set1(x.sums[row * x.sum_stride + index]);
-            left[row] = fma(_mm512_cvtepi32_ps(products0[row]), mul(scale0, scale), left[row]);
-            right[row] = fma(_mm512_cvtepi32_ps(products1[row]), mul(scale1, scale), right[row]);
             left[row] = _mm512_fnmadd_ps(min0, sum, left[row]);
             right[row] = _mm512_fnmadd_ps(min1, sum, right[row]);
         }
@@ -226,11 +283,39 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 #include "few-rows.inl"
 #include "quantized-kernels.inl"
 
+constexpr WholeNumbers narrow_numbers = {1, quantized_row_tile, quantize_narrow, multiply_quantized<Narrow>};
+constexpr WholeNumbers wide_numbers = {2, quantized_row_tile, quantize_wide, multiply_quantized<Wide>};
+
+#include "quantized-formats.inl"
+
+using Words = __m512i;
+Words sizes(Words words) {
+    return _mm512_and_si512(words, _mm512_set1_epi16(0x7fff));
+}
+Words larger(Words a, Words b) {
+    return _mm512_max_epu16(a, b);
+}
+Words high_half(Words words) {
+    return _mm512_srli_epi32(words, 16);
+}
+Words whole_pair(Vec low, Vec high) {
+    const __m512i second = _mm512_slli_epi32(_mm512_cvtps_epi32(high), 16);
+    return _mm512_mask_blend_epi16(0x55555555, second, _mm512_cvtps_epi32(low));
+}
+void store_words(float* to, Words words) {
+    _mm512_storeu_si512(to, words);
+}
+void read_words(const WeightRows& rows, int64_t first, int64_t byte, Words (&words)[16]) {
+    for (int64_t i = 0; i < lanes; ++i) words[i] = _mm512_loadu_si512(row_of(rows, first + i) + byte);
+    transpose(words);
+}
+
+#include "half-floats.inl"
+
 }  // namespace
 
-const Kernels avx512_kernels = {"avx512", panel_rows, row_tile,    quantized_row_tile, most_few_rows,
-                                1,        pack<F32>,  pack<F16>,   pack<BF16>,         multiply_float,
-                                format,   quantize,   arrange_row, multiply_quantized, gelu};
+const Kernels avx512_kernels = {"avx512",   panel_rows,     row_tile,      most_few_rows, pack<F32>, pack<F16>,
+                                pack<BF16>, multiply_float, format_of_any, arrange_row,   gelu};
 
 }  // namespace instructblip::gemm
 #endif

@@ -21,9 +21,9 @@ struct WeightRows {
 
 // A chunk of a panel for whole numbers: w = scale · q - min.
 struct QuantizedPanel {
-    uint8_t* values;  // 0..255, or -128..127 as the kernel has them, in its order
+    uint8_t* values;  // as the kernel has them, in its order
     float* scales;    // [K/group,panel]
-    float* mins;      // [K/group,panel]
+    float* mins;      // [K/group,panel], if the format has them
 };
 
 // Some rows of x, quantized: x = scale · q.
@@ -44,20 +44,31 @@ using Pack = void (*)(const WeightRows& rows, int64_t column, int64_t columns, f
 using MultiplyFew = void (*)(const WeightRows& rows, int64_t columns, const QuantizedRows& x, int64_t count, float* y,
                              int64_t stride);
 
+// Products of whole numbers of one size.
+struct WholeNumbers {
+    size_t value_size;  // bytes of a value, of x and of a panel
+    int64_t tile;       // most rows of x that `multiply` takes
+    // x [K] → values and scales of one row, and sums, if `multiply` wants them. What is not finite makes its block's
+    // scale so.
+    void (*quantize)(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums);
+    // sums [rows,panel] += x · panel
+    void (*multiply)(const QuantizedPanel& panel, int64_t columns, int64_t group, const QuantizedRows& x, int64_t rows,
+                     float* sums);
+};
+
 // How weights of one type are multiplied as whole numbers. Columns come in whole multiples of 32.
 struct QuantizedFormat {
     Unpack unpack = nullptr;  // nullptr: there is none, the float kernel takes the type
     int64_t group = 0;
+    const WholeNumbers* numbers = nullptr;
     MultiplyFew multiply_few = nullptr;  // nullptr: there is none
 };
 
 struct Kernels {
     const char* name;
-    int64_t panel;           // rows of weights that are packed together
-    int64_t float_tile;      // most rows of x that multiply_float takes
-    int64_t quantized_tile;  // most rows of x that multiply_quantized takes
-    int64_t few_rows;        // most rows of x that a format's multiply_few takes
-    size_t value_size;       // bytes of a quantized value of x
+    int64_t panel;       // rows of weights that are packed together
+    int64_t float_tile;  // most rows of x that multiply_float takes
+    int64_t few_rows;    // most rows of x that a format's multiply_few takes
 
     // w [rows,K] of F32, F16, BF16 → panel [K,panel]
     Pack pack_f32;
@@ -69,14 +80,9 @@ struct Kernels {
 
     // By ggml_type, for those that this kernel has.
     QuantizedFormat (*format)(int type);
-    // x [K] → values, scales and sums of one row. What is not finite makes its block's scale so.
-    void (*quantize)(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums);
     // Brings values of a row into the order that multiply_few wants; nullptr: they are. Their memory reaches to a whole
     // multiple of 256 columns.
     void (*arrange_row)(uint8_t* values, int64_t columns);
-    // sums [rows,panel] += x · panel
-    void (*multiply_quantized)(const QuantizedPanel& panel, int64_t columns, int64_t group, const QuantizedRows& x,
-                               int64_t rows, float* sums);
 
     // x/2 (1 + erf(x/√2)), within 3e-7 (relative, or absolute below 1)
     void (*gelu)(const float* x, int64_t count, float* y);

@@ -99,6 +99,12 @@ Pack pack_of(const Kernels& kernels, int type) {
     }
 }
 
+// As whole numbers, or, without `unpack`, as floats.
+QuantizedFormat format_of(const Kernels& kernels, const ProductShape& shape) {
+    const bool as_floats = pack_of(kernels, shape.type) != nullptr && (shape.exact || shape.columns % block_size != 0);
+    return as_floats ? QuantizedFormat{} : kernels.format(shape.type);
+}
+
 float* floats(uint8_t* memory) {
     return reinterpret_cast<float*>(memory);
 }
@@ -112,11 +118,10 @@ struct Multiplier::Job {
 };
 
 Multiplier::Multiplier(const Kernels& kernels, const ProductShape& shape)
-    : kernels_(kernels), shape_(shape), format_(kernels.format(shape.type)), layout_(layout()) {}
+    : kernels_(kernels), shape_(shape), format_(format_of(kernels, shape)), layout_(layout()) {}
 
 bool Multiplier::supports(const Kernels& kernels, int type, int64_t columns) {
-    const QuantizedFormat format = kernels.format(type);
-    return format.unpack != nullptr ? columns % block_size == 0 : pack_of(kernels, type) != nullptr;
+    return pack_of(kernels, type) != nullptr || (kernels.format(type).unpack != nullptr && columns % block_size == 0);
 }
 
 bool Multiplier::takes_few_rows(const Kernels& kernels, int type, int64_t columns) {
@@ -129,7 +134,7 @@ bool Multiplier::has_few_rows() const {
 
 int64_t Multiplier::value_stride() const {
     constexpr int64_t whole = 256;
-    return divide_up(shape_.columns, whole) * whole * static_cast<int64_t>(kernels_.value_size);
+    return divide_up(shape_.columns, whole) * whole * static_cast<int64_t>(format_.numbers->value_size);
 }
 
 Multiplier::Layout Multiplier::layout() const {
@@ -137,7 +142,7 @@ Multiplier::Layout Multiplier::layout() const {
     layout.values = cache_line;  // behind the counter
     const auto rows = static_cast<size_t>(is_quantized() ? shape_.products * shape_.count : 0);
     const size_t x = rows * static_cast<size_t>(shape_.columns);
-    layout.scales = layout.values + aligned(rows * static_cast<size_t>(value_stride()));
+    layout.scales = layout.values + aligned(is_quantized() ? rows * static_cast<size_t>(value_stride()) : 0);
     layout.sums = layout.scales + aligned(x / block_size * sizeof(float));
     layout.scratch =
         layout.sums + aligned(x / static_cast<size_t>(std::max<int64_t>(format_.group, 1)) * sizeof(float));
@@ -145,7 +150,7 @@ Multiplier::Layout Multiplier::layout() const {
     const auto panel = static_cast<size_t>(chunk_columns * kernels_.panel);
     const size_t groups = is_quantized() ? panel / static_cast<size_t>(format_.group) : 0;
     layout.panel = 0;
-    layout.panel_scales = aligned(is_quantized() ? panel * kernels_.value_size : panel * sizeof(float));
+    layout.panel_scales = aligned(is_quantized() ? panel * format_.numbers->value_size : panel * sizeof(float));
     layout.mins = layout.panel_scales + aligned(groups * sizeof(float));
     layout.of = layout.mins + aligned(groups * sizeof(float));
     layout.scratch_size = layout.of + aligned(static_cast<size_t>(shape_.count * kernels_.panel) * sizeof(float));
@@ -182,7 +187,7 @@ void Multiplier::multiply(const Member& member, const std::function<MatrixProduc
 QuantizedRows Multiplier::quantized_rows(const uint8_t* memory, int64_t row, int64_t column) const {
     const int64_t scales = shape_.columns / block_size;
     const int64_t sums = shape_.columns / format_.group;
-    const auto bytes = static_cast<int64_t>(kernels_.value_size);
+    const auto bytes = static_cast<int64_t>(format_.numbers->value_size);
     return {memory + layout_.values + row * value_stride() + column * bytes,
             value_stride(),
             reinterpret_cast<const float*>(memory + layout_.scales) + row * scales + column / block_size,
@@ -197,8 +202,8 @@ void Multiplier::quantize(const Member& member, const Job& job) const {
         const MatrixProduct product = job.products(row / shape_.count);
         const QuantizedRows to = quantized_rows(job.memory, row, 0);
         auto* const values = const_cast<uint8_t*>(to.values);
-        kernels_.quantize(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group, values,
-                          const_cast<float*>(to.scales), const_cast<float*>(to.sums));
+        format_.numbers->quantize(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group,
+                                  values, const_cast<float*>(to.scales), const_cast<float*>(to.sums));
         if (has_few_rows() && kernels_.arrange_row != nullptr) kernels_.arrange_row(values, shape_.columns);
     }
 }
@@ -249,10 +254,10 @@ void Multiplier::add_quantized(const Job& job, int64_t index, const WeightRows& 
                                floats(scratch + layout_.mins)};
     float* const sums = floats(scratch + layout_.of);
     format_.unpack(rows, column, columns, panel);
-    for_tiles(shape_.count, kernels_.quantized_tile, [&](int64_t first, int64_t count) {
-        kernels_.multiply_quantized(panel, columns, format_.group,
-                                    quantized_rows(job.memory, index * shape_.count + first, column), count,
-                                    sums + first * kernels_.panel);
+    for_tiles(shape_.count, format_.numbers->tile, [&](int64_t first, int64_t count) {
+        format_.numbers->multiply(panel, columns, format_.group,
+                                  quantized_rows(job.memory, index * shape_.count + first, column), count,
+                                  sums + first * kernels_.panel);
     });
 }
 

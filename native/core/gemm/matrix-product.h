@@ -30,6 +30,7 @@ struct MatrixProduct {
 // What several products have in common.
 struct ProductShape {
     int type;          // ggml_type of the weights
+    bool exact;        // in floats, if the weights are: of what is computed (attention), not of a file
     int64_t rows;      // R, at least 1
     int64_t columns;   // K, at least 1
     int64_t count;     // N, at least 1

@@ -192,6 +192,8 @@ void multiply_quantized(const QuantizedPanel& panel, int64_t columns, int64_t gr
     multiply(panel, columns, x, rows, sums);
 }
 
+constexpr WholeNumbers narrow_numbers = {1, quantized_row_tile, quantize, multiply_quantized};
+
 #include "few-rows-neon.inl"
 #include "few-rows.inl"
 #include "quantized-formats.inl"

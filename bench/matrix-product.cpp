@@ -1,4 +1,5 @@
-// Speed of the products of native/core/gemm, by type of weights: best of seven.
+// Speed of the products of native/core/gemm, by type of weights: best of seven, and what that is of the speed that the
+// kernel has on a tile and a panel in the cache.
 //   cmake -S . -B build/native && cmake --build build/native --target matrix-product-bench
 //   build/native/matrix-product-bench [threads] [rows of weights] [columns] [rows of x]
 // INSTRUCTBLIP_GEMM=avx2|avx512|neon|i8mm|portable picks the kernels.
@@ -38,6 +39,38 @@ std::vector<float> noise(int64_t count) {
     return values;
 }
 
+// Operations per second of the kernel alone: one tile of x and one panel, over and over, from the cache.
+double peak_speed(const Kernels& kernels, ggml_type type, const WeightRows& rows) {
+    constexpr int64_t columns = 512;
+    constexpr int repeats = 2000;
+    const QuantizedFormat format = kernels.format(type);
+    const auto size = static_cast<size_t>(columns * kernels.panel);
+    std::vector<float> panel(size), scales(size), mins(size), sums(size);
+    const auto tile_speed = [&](int64_t tile, const std::function<void()>& multiply) {
+        const double seconds = best_seconds([&] {
+            for (int i = 0; i < repeats; ++i) multiply();
+        });
+        return 2.0 * repeats * static_cast<double>(columns * kernels.panel * tile) / seconds;
+    };
+    const std::vector<float> x = noise(columns * kernels.float_tile);
+    if (format.unpack == nullptr) {
+        kernels.pack_f32(rows, 0, columns, panel.data());
+        return tile_speed(kernels.float_tile, [&] {
+            kernels.multiply_float(panel.data(), columns, x.data(), columns, kernels.float_tile, sums.data());
+        });
+    }
+    const WholeNumbers& numbers = *format.numbers;
+    const QuantizedPanel packed{reinterpret_cast<uint8_t*>(panel.data()), scales.data(), mins.data()};
+    format.unpack(rows, 0, columns, packed);
+    const std::vector<uint8_t> values(static_cast<size_t>(numbers.tile * columns) * numbers.value_size, 1);
+    const std::vector<float> ones(static_cast<size_t>(numbers.tile * columns), 1);
+    const QuantizedRows quantized{values.data(),        static_cast<int64_t>(columns * numbers.value_size),
+                                  ones.data(),          ones.data(),
+                                  columns / block_size, columns / format.group};
+    return tile_speed(numbers.tile,
+                      [&] { numbers.multiply(packed, columns, format.group, quantized, numbers.tile, sums.data()); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -72,7 +105,10 @@ int main(int argc, char** argv) {
             if (member.thread == 0) seconds = best;
         });
         const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(columns * count);
-        std::printf("%-5s %8.2f ms %7.0f GFLOP/s\n", ggml_type_name(type), seconds * 1e3, operations / seconds * 1e-9);
+        const double speed = operations / seconds;
+        const double peak = threads * peak_speed(*kernels, type, {packed.data(), stride, rows});
+        std::printf("%-5s %8.2f ms %7.0f GFLOP/s, %3.0f %% of the kernel's from cache\n", ggml_type_name(type),
+                    seconds * 1e3, speed * 1e-9, 100 * speed / peak);
     }
     return 0;
 }

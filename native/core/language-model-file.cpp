@@ -47,7 +47,7 @@ LanguageModelFile LanguageModelFile::read(const std::shared_ptr<const GgufFile>&
 std::unique_ptr<LanguageModel> LanguageModelFile::load(Compute& compute, const LanguageModelOptions& options,
                                                        const LoadMonitor& monitor) const {
     if (const auto* const llama = std::get_if<LlamaFacts>(&config)) {
-        return std::make_unique<LlamaLanguageModel>(*file, *llama, compute, options, monitor);
+        return std::make_unique<LlamaLanguageModel>(file, *llama, compute, options, monitor);
     }
     if (const auto* const t5 = std::get_if<T5Config>(&config)) {
         return std::make_unique<DecoderLanguageModel>(std::make_shared<T5Model>(file, *t5, compute, options, monitor));

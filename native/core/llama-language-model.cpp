@@ -99,10 +99,11 @@ llama_flash_attn_type attention_of(const Compute& compute, ggml_type kv_cache_ty
 
 }  // namespace
 
-LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
+LlamaContext::LlamaContext(const std::shared_ptr<const GgufFile>& file, const LlamaFacts& facts, const Compute& compute,
                            const LanguageModelOptions& options, const LoadMonitor& monitor)
     : facts_(facts),
-      row_(work_of_row(file, facts)),
+      embeddings_(file),
+      row_(work_of_row(*file, facts)),
       threads_(compute.threads()),
       cache_type_(options.kv_cache_type.value_or(GGML_TYPE_F16)),
       cells_(context_cells(options, cache_shape(facts), cache_type_,
@@ -111,7 +112,7 @@ LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const 
     compute.require_memory(context_bytes(facts_, cells_, cache_type_),
                            "a context of " + std::to_string(cells_) + " cells",
                            "load with a smaller contextSize or kvCacheType 'q8_0'");
-    load_model(file, compute, options, monitor);
+    load_model(*file, compute, options, monitor);
     llama_context_params params = context_params(compute);
     params.n_batch = params.n_ubatch = std::max(rows_per_graph, static_cast<uint32_t>(options.max_sequences));
     params.n_seq_max = static_cast<uint32_t>(options.max_sequences);
@@ -123,6 +124,7 @@ LlamaContext::LlamaContext(const GgufFile& file, const LlamaFacts& facts, const 
 LlamaContext::LlamaContext(const LlamaContext& other, const Compute& compute, int32_t cells,
                            ggml_backend_sched_eval_callback observe, void* observer)
     : facts_(other.facts_),
+      embeddings_(other.embeddings_),
       row_(other.row_),
       threads_(other.threads_),
       cache_type_(GGML_TYPE_F32),
@@ -209,8 +211,9 @@ void LlamaContext::decode(const llama_batch& batch, const CancelToken& cancel) {
     }
 }
 
-LlamaLanguageModel::LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
-                                       const LanguageModelOptions& options, const LoadMonitor& monitor)
+LlamaLanguageModel::LlamaLanguageModel(const std::shared_ptr<const GgufFile>& file, const LlamaFacts& facts,
+                                       const Compute& compute, const LanguageModelOptions& options,
+                                       const LoadMonitor& monitor)
     : compute_(compute),
       context_(std::make_shared<LlamaContext>(file, facts, compute, options, monitor)),
       max_positions_(options.context_size > 0 ? 0 : facts.context_length),

@@ -15,6 +15,7 @@
 #include "language-model.h"
 #include "llama-check.h"
 #include "threads.h"
+#include "token-embeddings.h"
 #include "weights.h"
 
 namespace instructblip {
@@ -22,7 +23,7 @@ namespace instructblip {
 // The model and its context, shared by the sessions. Only the engine thread may decode.
 class LlamaContext {
   public:
-    LlamaContext(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
+    LlamaContext(const std::shared_ptr<const GgufFile>& file, const LlamaFacts& facts, const Compute& compute,
                  const LanguageModelOptions& options, const LoadMonitor& monitor);
     // Another context on the same weights, for one sequence of up to `cells` rows and the logits of each; with keys and
     // values in F32, the plain attention, and every tensor that is computed shown to `observe`.
@@ -35,6 +36,7 @@ class LlamaContext {
     llama_memory_t memory() const { return llama_get_memory(context_.get()); }
     const llama_vocab* vocab() const { return llama_model_get_vocab(model_.get()); }
     const LlamaFacts& facts() const { return facts_; }
+    const TokenEmbeddings& embeddings() const { return embeddings_; }
     int32_t cells() const { return cells_; }
     CacheShares& shares() { return shares_; }
 
@@ -49,6 +51,7 @@ class LlamaContext {
     static bool should_abort(void* self);
 
     LlamaFacts facts_;
+    TokenEmbeddings embeddings_;
     GraphWork row_;  // of one row of a batch
     int threads_;
     ggml_type cache_type_;
@@ -63,7 +66,7 @@ class LlamaLanguageModel : public LanguageModel, public EngineTokenizer {
   public:
     // `facts` are check_llama(file)'s; `compute` must outlive the model. Throws MODEL_FILE_CORRUPT, OUT_OF_MEMORY,
     // ABORTED.
-    LlamaLanguageModel(const GgufFile& file, const LlamaFacts& facts, const Compute& compute,
+    LlamaLanguageModel(const std::shared_ptr<const GgufFile>& file, const LlamaFacts& facts, const Compute& compute,
                        const LanguageModelOptions& options, const LoadMonitor& monitor = {});
 
     int32_t context_size() const override { return context_->cells(); }

@@ -31,32 +31,29 @@ void LlamaSession::prefill(const Prompt& prompt, const CancelToken& cancel, std:
     std::vector<int32_t> tokens = prompt.tokens;
     tokens.insert(tokens.end(), prompt.answer_start.begin(), prompt.answer_start.end());
     check_step(tokens);
-    const int32_t soft_count = count_soft_tokens(prompt.soft_tokens, context_->facts().embedding_length);
-    const auto token_count = static_cast<int32_t>(tokens.size());
-    if (soft_count + token_count == 0) throw ModelError("OPTION_INVALID", "a prompt has at least one row");
+    const int32_t count =
+        count_soft_tokens(prompt.soft_tokens, context_->facts().embedding_length) + static_cast<int32_t>(tokens.size());
+    if (count == 0) throw ModelError("OPTION_INVALID", "a prompt has at least one row");
     SequenceTable room = table_;  // whether there is room, before anything is done
-    room.append(room.begin(), soft_count + token_count);
+    room.append(room.begin(), count);
+    std::vector<float> embeddings = prompt.soft_tokens;
+    context_->embeddings().append(tokens, embeddings);
     broken_ = true;
-    const int32_t row = table_.begin();
-    if (soft_count > 0) append(row, prompt.soft_tokens.data(), nullptr, soft_count, token_count == 0, cancel);
-    if (token_count > 0) append(row, nullptr, tokens.data(), token_count, true, cancel);
+    append(table_.begin(), embeddings.data(), count, cancel);
     read_logits(1, logits);
     broken_ = false;
 }
 
-void LlamaSession::append(int32_t row, const float* embeddings, const int32_t* tokens, int32_t count, bool last,
-                          const CancelToken& cancel) {
+void LlamaSession::append(int32_t row, const float* embeddings, int32_t count, const CancelToken& cancel) {
     const auto most = static_cast<int32_t>(llama_n_batch(context_->get()));
     const auto width = static_cast<int64_t>(context_->facts().embedding_length);
     for (int32_t first = 0; first < count; first += most) {
         const int32_t rows = std::min(most, count - first);
         LlamaBatch batch(rows);
         for (int32_t i = 0; i < rows; ++i) {
-            batch.set(i, table_.length(row) + i, table_.id(row), last && first + i + 1 == count);
+            batch.set(i, table_.length(row) + i, table_.id(row), first + i + 1 == count);
         }
-        context_->decode(batch.view(embeddings == nullptr ? nullptr : embeddings + first * width,
-                                    tokens == nullptr ? nullptr : tokens + first),
-                         cancel);
+        context_->decode(batch.view(embeddings + first * width, nullptr), cancel);
         table_.append(row, rows);
     }
 }

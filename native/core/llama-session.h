@@ -27,9 +27,8 @@ class LlamaSession : public LanguageModelSession {
 
   private:
     void check_step(const std::vector<int32_t>& tokens) const;
-    // Appends to `row`, in graphs of at most llama_n_batch() rows. One of the two inputs is null.
-    void append(int32_t row, const float* embeddings, const int32_t* tokens, int32_t count, bool last,
-                const CancelToken& cancel);
+    // Appends `count` rows of embeddings to `row`, in graphs of at most llama_n_batch() rows; the last one has logits.
+    void append(int32_t row, const float* embeddings, int32_t count, const CancelToken& cancel);
     void move(const SequenceMoves& moves) const;
     void read_logits(int32_t rows, std::vector<float>& logits) const;
 

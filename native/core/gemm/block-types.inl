@@ -148,6 +148,10 @@ struct Q6_K {
     }
 };
 
+// Columns that unpack_values takes at most.
+template <class Type>
+constexpr int64_t columns_at_once = 64;
+
 // What comes next is on its way: an order of reading that a CPU sees by itself ends with every page.
 template <class Type>
 void prefetch(const uint8_t* row, int64_t column) {

@@ -59,7 +59,7 @@ Vec below_zero(Vec x, Vec then, Vec otherwise) {
 #include "vector-kernels.inl"
 
 // rows[i][j] ↔ rows[j][i], of 16 x 16 values of 32 bits.
-void transpose(__m512i (&rows)[16]) {
+inline __attribute__((always_inline)) void transpose(__m512i (&rows)[16]) {
     __m512i pairs[16];
 #pragma GCC unroll 8
     for (int i = 0; i < 16; i += 2) {
@@ -149,6 +149,26 @@ void unpack_values(const WeightRows& rows, int64_t first, int64_t column, int64_
     }
     transpose(block);
     for (int64_t i = 0; i < columns / 4; ++i) _mm512_storeu_si512(to + i * panel_rows * 4, block[i]);
+}
+
+// 128 columns are 64 bytes, in whose halves columns of low bits stand beside those of high bits: they part when they
+// lie where they belong, so that there is half as much to transpose.
+template <>
+constexpr int64_t columns_at_once<Q4_K> = 128;
+template <>
+void unpack_values<Q4_K>(const WeightRows& rows, int64_t first, int64_t column, int64_t, uint8_t* to) {
+    const int64_t byte = column / 256 * 144 + 16 + column % 256 / 2;
+    __m512i block[16];
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < lanes; ++i) block[i] = _mm512_loadu_si512(row_of(rows, first + i) + byte);
+    transpose(block);
+    const __m512i four_bits = _mm512_set1_epi8(15);
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < lanes; ++i) {
+        uint8_t* const low = to + (i / 8 * 16 + i % 8) * panel_rows * 4;
+        _mm512_storeu_si512(low, _mm512_and_si512(block[i], four_bits));
+        _mm512_storeu_si512(low + 8 * panel_rows * 4, _mm512_and_si512(_mm512_srli_epi16(block[i], 4), four_bits));
+    }
 }
 
 template <class Type>

@@ -9,9 +9,9 @@
 namespace instructblip::gemm {
 namespace {
 
-// Columns of a panel that are packed at a time: a panel of floats stays in the second level of caches, one of whole
-// numbers in the first. A multiple of every type's block.
-constexpr int64_t chunk_columns = 512;
+// Columns of a panel that are packed at a time, so that it stays in the second level of caches. A multiple of every
+// type's block.
+constexpr int64_t chunk_columns = 1024;
 
 // Least rows of weights that a thread takes at a time where x has few rows.
 constexpr int64_t few_rows_chunk = 32;

@@ -5,8 +5,8 @@
 template <class Type>
 void unpack(const WeightRows& rows, int64_t column, int64_t columns, const QuantizedPanel& panel) {
     for (int64_t first = 0; first < panel_rows; first += lanes) {
-        for (int64_t j = 0; j < columns; j += 64) {
-            const int64_t count = columns - j < 64 ? 32 : 64;
+        for (int64_t j = 0; j < columns; j += columns_at_once<Type>) {
+            const int64_t count = columns - j < columns_at_once<Type> ? columns - j : columns_at_once<Type>;
             unpack_values<Type>(rows, first, column + j, count,
                                 panel.values + (j / columns_per_word * panel_rows + first) * 4);
         }

@@ -34,11 +34,13 @@ const bySum = (a: Candidate, b: Candidate): number => b.sum - a.sum;
 /** The `count` best pairs of `sums` ([beams] rows of [V] sums), best first; of equal ones the first. Impossible ones are left out. */
 export function bestCandidates(sums: readonly Float32Array[], count: number): Candidate[] {
   const best: Candidate[] = [];
+  let least = Number.NEGATIVE_INFINITY;
   for (const [beam, row] of sums.entries()) {
     for (let token = 0; token < row.length; token++) {
       const sum = row[token] as number;
-      if (!(sum > (best.length === count ? (best[count - 1] as Candidate).sum : Number.NEGATIVE_INFINITY))) continue;
+      if (!(sum > least)) continue;
       insert(best, { beam, token, sum }, count);
+      if (best.length === count) least = (best[count - 1] as Candidate).sum;
     }
   }
   return best;

@@ -30,7 +30,7 @@ interface Group {
 /** Why a beam is an answer. */
 type BeamEnd = 'stop id' | 'stop string' | 'limit';
 
-/** A beam in a step. */
+/** A beam in a step. Its memory is the step's. */
 interface Expanded {
   readonly beam: Beam;
   readonly logprobs: Float32Array;
@@ -52,6 +52,8 @@ export class BeamSearch implements Search {
   readonly #processors: BeamProcessors;
   readonly #wanted: Wanted;
   readonly #scores: Map<number, Float32Array>[] = [];
+  /** Memory of `Expanded` by the beam's number, used at each step again: fresh memory for all would keep the garbage collector busy. */
+  readonly #memory: { readonly scores: Float32Array; readonly sums: Float32Array }[] = [];
   /** Tokens generated, of every live beam. */
   #length = 0;
 
@@ -67,7 +69,7 @@ export class BeamSearch implements Search {
     this.#length += 1;
     this.#taken.length = 0;
     if (this.#wanted.scores) this.#scores.push(new Map());
-    const logprobs = rows.map(logSoftmax);
+    const logprobs = rows.map(row => logSoftmax(row, row));
     for (const [index, group] of this.#groups.entries()) this.#advanceGroup(group, index * this.#groupSize, logprobs);
     const live = this.#live();
     if (live.length === 0 || this.#length >= this.#settings.maxNewTokens) return null;
@@ -165,14 +167,20 @@ export class BeamSearch implements Search {
   #expand(beam: Beam, number: number, logprobs: Float32Array): Expanded {
     const { process, warp } = this.#processors;
     const context = [...this.#settings.contextPrefix, ...beam.tokens];
-    const scores = logprobs.slice();
+    const { scores, sums } = this.#memoryOf(number, logprobs.length);
+    scores.set(logprobs);
     process(context, scores);
-    const sums = scores.map(score => score + beam.sum);
+    for (let i = 0; i < sums.length; i++) sums[i] = (scores[i] as number) + beam.sum;
     warp(context, sums);
     // HF shows what filters make of the scores, also where it chooses by filtered sums. Filters sort: not unasked.
     if (this.#wanted.scores || this.#wanted.tokenScores) warp(context, scores);
-    this.#scores.at(-1)?.set(number, scores);
+    this.#scores.at(-1)?.set(number, scores.slice());
     return { beam, logprobs, scores, sums };
+  }
+
+  #memoryOf(number: number, length: number) {
+    this.#memory[number] ??= { scores: new Float32Array(length), sums: new Float32Array(length) };
+    return this.#memory[number];
   }
 }
 

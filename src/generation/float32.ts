@@ -32,11 +32,12 @@ export function logSumExp(scores: Float32Array): number {
   return largest + Math.log(sum);
 }
 
-/** Log-probabilities in float32, with PyTorch's two roundings: score - max - log(sum(exp(score - max))). */
-export function logSoftmax(scores: Float32Array): Float32Array {
+/** Log-probabilities in float32, with PyTorch's two roundings: score - max - log(sum(exp(score - max))). `to` may be `scores`. */
+export function logSoftmax(scores: Float32Array, to: Float32Array = new Float32Array(scores.length)): Float32Array {
   const largest = maximum(scores);
   const logSum = Math.fround(logSumExp(scores) - largest);
-  return scores.map(score => Math.fround(score - largest) - logSum);
+  for (let i = 0; i < scores.length; i++) to[i] = Math.fround((scores[i] as number) - largest) - logSum;
+  return to;
 }
 
 /** The k-th largest value, 1 <= k <= length. */

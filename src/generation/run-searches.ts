@@ -29,7 +29,9 @@ export const scoresAreNoNumbers = (remedy = ''): InstructBlipError =>
 
 /** @throws MODEL_FILE_CORRUPT: nothing can be chosen by scores that are no numbers */
 function checkNumbers(logits: Float32Array): Float32Array {
-  if (logits.some(Number.isNaN)) throw scoresAreNoNumbers('. removeInvalidValues: true goes on all the same');
+  // A loop, because it sees every score of every step.
+  for (let i = 0; i < logits.length; i++)
+    if (Number.isNaN(logits[i])) throw scoresAreNoNumbers('. removeInvalidValues: true goes on all the same');
   return logits;
 }
 

@@ -15,7 +15,7 @@ export interface BenchResult {
   readonly prefill: number;
   /** Of one token after the first, with everything that JavaScript does for it. */
   readonly decode: number;
-  /** Share of `decode` that JavaScript takes, at most. */
+  /** Share of `decode` that JavaScript takes. */
   readonly scriptShare: number;
   /** From the call to the first token. */
   readonly firstToken: number;
@@ -29,6 +29,7 @@ export interface BenchResult {
   readonly beams?: number;
   /** Of that many beams. */
   readonly beamStep?: number;
+  /** Share of `beamStep` that JavaScript takes, at most. */
   readonly beamScriptShare?: number;
   readonly batch?: number;
   /** Of that many questions, a token each. */

@@ -59,7 +59,7 @@ double peak_speed(const Kernels& kernels, ggml_type type, const WeightRows& rows
             kernels.multiply_float(panel.data(), columns, x.data(), columns, kernels.float_tile, sums.data());
         });
     }
-    const WholeNumbers& numbers = *format.numbers;
+    const NumberKind& numbers = *format.numbers;
     const QuantizedPanel packed{reinterpret_cast<uint8_t*>(panel.data()), scales.data(), mins.data()};
     format.unpack(rows, 0, columns, packed);
     const std::vector<uint8_t> values(static_cast<size_t>(numbers.tile * columns) * numbers.value_size, 1);

@@ -1,7 +1,6 @@
 #include "weights.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -94,17 +93,15 @@ bool can_map(const WeightPlace& place) {
     return props.caps.buffer_from_host_ptr && place.buffer_type == ggml_backend_dev_buffer_type(place.device);
 }
 
-// CPU_REPACK's products are slower than ours from the file's order.
-bool is_beaten_by_kernels(const WeightPlace& place, ggml_type type, int64_t columns) {
-    return std::strcmp(ggml_backend_buft_name(place.buffer_type), "CPU_REPACK") == 0 && kernels_multiply(type, columns);
-}
-
 std::optional<WeightPlace> best_place(const Compute& compute, ggml_type type, const std::vector<int64_t>& ne,
                                       WeightUse use) {
     // Tables stay with the CPU: few devices look rows up in every type, and few rows are wanted.
     if (use == WeightUse::table) return compute.table_place();
     for (const WeightPlace& place : compute.weight_places()) {
-        if (can_live_in(place, type, ne, use) && !is_beaten_by_kernels(place, type, ne[0])) return place;
+        if (can_live_in(place, type, ne, use) &&
+            !kernels_beat(ggml_backend_buft_name(place.buffer_type), type, ne[0])) {
+            return place;
+        }
     }
     return std::nullopt;
 }

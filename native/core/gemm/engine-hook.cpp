@@ -7,6 +7,7 @@
 #endif
 
 #include <atomic>
+#include <cstring>
 
 #include "engine-traits.h"
 #include "matrix-product.h"
@@ -195,6 +196,12 @@ void install_kernels() {
 bool kernels_multiply(ggml_type type, int64_t columns) {
     return kernels != nullptr && gemm::Multiplier::supports(*kernels, type, columns) &&
            gemm::Multiplier::takes_few_rows(*kernels, type, columns);
+}
+
+bool kernels_beat(const char* buffer_type, ggml_type type, int64_t columns) {
+    if (!kernels_multiply(type, columns)) return false;
+    const bool is_tiles = std::strcmp(buffer_type, "AMX") == 0 && std::strcmp(kernels->name, "amx") == 0;
+    return is_tiles || std::strcmp(buffer_type, "CPU_REPACK") == 0;
 }
 
 int64_t nodes_computed_by_kernels() {

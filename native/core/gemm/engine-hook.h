@@ -15,6 +15,10 @@ void install_kernels();
 // with many rows of x, and with few.
 bool kernels_multiply(ggml_type type, int64_t columns);
 
+// Whether they do so faster than the engine does with weights that one of its buffer types has put into an order of its
+// own.
+bool kernels_beat(const char* buffer_type, ggml_type type, int64_t columns);
+
 // Nodes that our kernels have computed so far in this process, for tests.
 int64_t nodes_computed_by_kernels();
 

@@ -18,7 +18,6 @@ void arrange(__m512i (&values)[words_of_group]) {
     values[3] = _mm512_shuffle_i64x2(odd01, odd23, 0xdd);
 }
 
-// A quantized row, whose memory reaches to a whole multiple of 256 columns.
 void arrange_row(uint8_t* row, int64_t columns) {
     for (int64_t column = 0; column < columns; column += few_columns) {
         __m512i values[words_of_group];

@@ -30,7 +30,7 @@ void unpack_halves(const WeightRows& rows, int64_t column, int64_t columns, cons
 }
 
 template <class Type>
-constexpr QuantizedFormat format_of_halves = {unpack_halves<Type>, block_size, &wide_numbers, nullptr};
+constexpr QuantizedFormat format_of_halves = {unpack_halves<Type>, block_size, &wide_numbers, {}};
 
 // Those of quantized-formats.inl, and these.
 QuantizedFormat format_of_any(int type) {

@@ -255,8 +255,11 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 #include "few-rows.inl"
 #include "quantized-kernels.inl"
 
-constexpr WholeNumbers narrow_numbers = {2, quantized_row_tile, quantize<Narrow>, multiply_quantized<Narrow>};
-constexpr WholeNumbers wide_numbers = {2, quantized_row_tile, quantize<Wide>, multiply_quantized<Wide>};
+constexpr NumberKind narrow_numbers = {2, quantized_row_tile, quantize<Narrow>, multiply_quantized<Narrow>};
+constexpr NumberKind wide_numbers = {2, quantized_row_tile, quantize<Wide>, multiply_quantized<Wide>};
+
+template <class Type>
+constexpr FewRows few_rows = {2, quantize<Narrow>, multiply_few<Type>};
 
 #include "quantized-formats.inl"
 
@@ -286,8 +289,8 @@ void read_words(const WeightRows& rows, int64_t first, int64_t byte, Words (&wor
 
 }  // namespace
 
-const Kernels avx2_kernels = {"avx2",     panel_rows,     row_tile,      most_few_rows, pack<F32>, pack<F16>,
-                              pack<BF16>, multiply_float, format_of_any, nullptr,       gelu};
+const Kernels avx2_kernels = {"avx2",    panel_rows, row_tile,       most_few_rows, pack<F32>,
+                              pack<F16>, pack<BF16>, multiply_float, format_of_any, gelu};
 
 }  // namespace instructblip::gemm
 #endif

@@ -50,8 +50,8 @@ void multiply_quantized_by(const QuantizedPanel& panel, int64_t columns, const Q
 
 }  // namespace
 
-const Kernels neon_kernels = {"neon",     panel_rows,     row_tile, most_few_rows, pack<F32>, pack<F16>,
-                              pack<BF16>, multiply_float, format,   nullptr,       gelu};
+const Kernels neon_kernels = {"neon",    panel_rows, row_tile,       most_few_rows, pack<F32>,
+                              pack<F16>, pack<BF16>, multiply_float, format,        gelu};
 
 }  // namespace instructblip::gemm
 #endif

@@ -86,9 +86,8 @@ QuantizedFormat no_format(int) {
 
 }  // namespace
 
-const Kernels portable_kernels = {
-    "portable",     panel_rows, row_tile, 0,   pack<read_f32, 4>, pack<read_f16, 2>, pack<read_bf16, 2>,
-    multiply_float, no_format,  nullptr,  gelu};
+const Kernels portable_kernels = {"portable",        panel_rows,         row_tile,       0,         pack<read_f32, 4>,
+                                  pack<read_f16, 2>, pack<read_bf16, 2>, multiply_float, no_format, gelu};
 
 }  // namespace instructblip::gemm
 #endif

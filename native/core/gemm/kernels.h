@@ -44,31 +44,40 @@ using Pack = void (*)(const WeightRows& rows, int64_t column, int64_t columns, f
 using MultiplyFew = void (*)(const WeightRows& rows, int64_t columns, const QuantizedRows& x, int64_t count, float* y,
                              int64_t stride);
 
-// Products of whole numbers of one size.
-struct WholeNumbers {
+// x [K] → values of one row, and scales and sums, if the product wants them. What is not finite makes its block's scale
+// so. The memory of values reaches to a whole multiple of 256 columns.
+using Quantize = void (*)(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums);
+
+// What panels and rows of x are made of (whole numbers of one size, or floats of 16 bits), and their products.
+struct NumberKind {
     size_t value_size;  // bytes of a value, of x and of a panel
     int64_t tile;       // most rows of x that `multiply` takes
-    // x [K] → values and scales of one row, and sums, if `multiply` wants them. What is not finite makes its block's
-    // scale so.
-    void (*quantize)(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums);
+    Quantize quantize;
     // sums [rows,panel] += x · panel
     void (*multiply)(const QuantizedPanel& panel, int64_t columns, int64_t group, const QuantizedRows& x, int64_t rows,
                      float* sums);
 };
 
-// How weights of one type are multiplied as whole numbers. Columns come in whole multiples of 32.
+// How few rows of x are multiplied.
+struct FewRows {
+    size_t value_size = 0;  // bytes of a value of x
+    Quantize quantize = nullptr;
+    MultiplyFew multiply = nullptr;  // nullptr: there is no such way
+};
+
+// How weights of one type are multiplied otherwise than as floats. Columns come in whole multiples of 32.
 struct QuantizedFormat {
     Unpack unpack = nullptr;  // nullptr: there is none, the float kernel takes the type
     int64_t group = 0;
-    const WholeNumbers* numbers = nullptr;
-    MultiplyFew multiply_few = nullptr;  // nullptr: there is none
+    const NumberKind* numbers = nullptr;
+    FewRows few;
 };
 
 struct Kernels {
     const char* name;
     int64_t panel;       // rows of weights that are packed together
     int64_t float_tile;  // most rows of x that multiply_float takes
-    int64_t few_rows;    // most rows of x that a format's multiply_few takes
+    int64_t few_rows;    // most rows of x that a format's FewRows takes
 
     // w [rows,K] of F32, F16, BF16 → panel [K,panel]
     Pack pack_f32;
@@ -80,10 +89,6 @@ struct Kernels {
 
     // By ggml_type, for those that this kernel has.
     QuantizedFormat (*format)(int type);
-    // Brings values of a row into the order that multiply_few wants; nullptr: they are. Their memory reaches to a whole
-    // multiple of 256 columns.
-    void (*arrange_row)(uint8_t* values, int64_t columns);
-
     // x/2 (1 + erf(x/√2)), within 3e-7 (relative, or absolute below 1)
     void (*gelu)(const float* x, int64_t count, float* y);
 };
@@ -100,6 +105,9 @@ extern const Kernels avx512_kernels;
 #define INSTRUCTBLIP_GEMM_NEON
 extern const Kernels neon_kernels;
 #endif
+#ifdef INSTRUCTBLIP_GEMM_AMX  // where the compiler has it (CMakeLists.txt)
+extern const Kernels amx_kernels;
+#endif
 #ifdef INSTRUCTBLIP_GEMM_I8MM  // where the compiler has it (CMakeLists.txt)
 extern const Kernels i8mm_kernels;
 #endif
@@ -107,8 +115,8 @@ extern const Kernels i8mm_kernels;
 // Whether this CPU has the instructions.
 bool runs_here(const Kernels& kernels);
 
-// The best of this CPU, or the one that INSTRUCTBLIP_GEMM names: 'portable', 'avx2', 'avx512', 'neon', 'i8mm' as far as
-// the CPU has it; nullptr for 'off'.
+// The best of this CPU, or the one that INSTRUCTBLIP_GEMM names: 'portable', 'avx2', 'avx512', 'amx', 'neon', 'i8mm' as
+// far as the CPU has it; nullptr for 'off'. 'portable' and 'amx' are only for whoever names them (README.md).
 const Kernels* choose_kernels();
 
 }  // namespace instructblip::gemm

@@ -125,16 +125,20 @@ bool Multiplier::supports(const Kernels& kernels, int type, int64_t columns) {
 }
 
 bool Multiplier::takes_few_rows(const Kernels& kernels, int type, int64_t columns) {
-    return kernels.format(type).multiply_few != nullptr && columns % block_size == 0;
+    return kernels.format(type).few.multiply != nullptr && columns % block_size == 0;
 }
 
 bool Multiplier::has_few_rows() const {
-    return format_.multiply_few != nullptr && shape_.count <= kernels_.few_rows;
+    return format_.few.multiply != nullptr && shape_.count <= kernels_.few_rows;
+}
+
+int64_t Multiplier::value_size() const {
+    return static_cast<int64_t>(has_few_rows() ? format_.few.value_size : format_.numbers->value_size);
 }
 
 int64_t Multiplier::value_stride() const {
     constexpr int64_t whole = 256;
-    return divide_up(shape_.columns, whole) * whole * static_cast<int64_t>(format_.numbers->value_size);
+    return divide_up(shape_.columns, whole) * whole * value_size();
 }
 
 Multiplier::Layout Multiplier::layout() const {
@@ -187,8 +191,7 @@ void Multiplier::multiply(const Member& member, const std::function<MatrixProduc
 QuantizedRows Multiplier::quantized_rows(const uint8_t* memory, int64_t row, int64_t column) const {
     const int64_t scales = shape_.columns / block_size;
     const int64_t sums = shape_.columns / format_.group;
-    const auto bytes = static_cast<int64_t>(format_.numbers->value_size);
-    return {memory + layout_.values + row * value_stride() + column * bytes,
+    return {memory + layout_.values + row * value_stride() + column * value_size(),
             value_stride(),
             reinterpret_cast<const float*>(memory + layout_.scales) + row * scales + column / block_size,
             reinterpret_cast<const float*>(memory + layout_.sums) + row * sums + column / format_.group,
@@ -197,20 +200,19 @@ QuantizedRows Multiplier::quantized_rows(const uint8_t* memory, int64_t row, int
 }
 
 void Multiplier::quantize(const Member& member, const Job& job) const {
+    const Quantize quantize_row = has_few_rows() ? format_.few.quantize : format_.numbers->quantize;
     const Share share(member, shape_.products * shape_.count);
     for (int64_t row = share.first; row < share.end; ++row) {
         const MatrixProduct product = job.products(row / shape_.count);
         const QuantizedRows to = quantized_rows(job.memory, row, 0);
-        auto* const values = const_cast<uint8_t*>(to.values);
-        format_.numbers->quantize(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group,
-                                  values, const_cast<float*>(to.scales), const_cast<float*>(to.sums));
-        if (has_few_rows() && kernels_.arrange_row != nullptr) kernels_.arrange_row(values, shape_.columns);
+        quantize_row(product.x + row % shape_.count * product.x_stride, shape_.columns, format_.group,
+                     const_cast<uint8_t*>(to.values), const_cast<float*>(to.scales), const_cast<float*>(to.sums));
     }
 }
 
 void Multiplier::multiply_rows(const Job& job, int64_t index, int64_t first) const {
     const MatrixProduct product = job.products(index);
-    format_.multiply_few(rows_from(product.weights, first, few_rows_chunk), shape_.columns,
+    format_.few.multiply(rows_from(product.weights, first, few_rows_chunk), shape_.columns,
                          quantized_rows(job.memory, index * shape_.count, 0), shape_.count, product.y + first,
                          product.y_stride);
 }

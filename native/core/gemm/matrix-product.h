@@ -75,7 +75,8 @@ class Multiplier {
     void multiply_rows(const Job& job, int64_t product, int64_t first) const;
     bool is_quantized() const { return format_.unpack != nullptr; }
     bool has_few_rows() const;
-    // Bytes from row to row of x, quantized.
+    // Bytes of a value of x, quantized, and from row to row.
+    int64_t value_size() const;
     int64_t value_stride() const;
 
     const Kernels& kernels_;

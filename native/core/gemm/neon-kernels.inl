@@ -192,8 +192,12 @@ void multiply_quantized(const QuantizedPanel& panel, int64_t columns, int64_t gr
     multiply(panel, columns, x, rows, sums);
 }
 
-constexpr WholeNumbers narrow_numbers = {1, quantized_row_tile, quantize, multiply_quantized};
+constexpr NumberKind narrow_numbers = {1, quantized_row_tile, quantize, multiply_quantized};
 
 #include "few-rows-neon.inl"
 #include "few-rows.inl"
+
+template <class Type>
+constexpr FewRows few_rows = {1, quantize, multiply_few<Type>};
+
 #include "quantized-formats.inl"

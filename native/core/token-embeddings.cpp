@@ -9,7 +9,7 @@ TokenEmbeddings::TokenEmbeddings(std::shared_ptr<const GgufFile> file)
     : file_(std::move(file)), table_(*file_->find_tensor("token_embd.weight")) {}
 
 void TokenEmbeddings::append(const std::vector<int32_t>& tokens, std::vector<float>& rows) const {
-    const int64_t width = table_.shape[1];
+    const int64_t width = table_.shape.back();
     const size_t row_bytes = ggml_row_size(table_.type, width);
     const ggml_to_float_t to_float = ggml_get_type_traits(table_.type)->to_float;
     rows.reserve(rows.size() + tokens.size() * static_cast<size_t>(width));

@@ -12,7 +12,7 @@ namespace instructblip {
 
 class TokenEmbeddings {
   public:
-    // The file has been checked: `token_embd.weight` [V,hidden].
+    // The file has been checked: `token_embd.weight` [V,hidden], of a type that rows are looked up in.
     explicit TokenEmbeddings(std::shared_ptr<const GgufFile> file);
 
     // Appends a row [hidden] for each token, the same numbers that the engine looks up. Tokens are in 0..V-1.

@@ -179,16 +179,19 @@ void unpack_scales(const WeightRows& rows, int64_t first, int64_t column, int64_
 }
 
 // The numbers of a product: bytes, of which those of weights are 0..255, or 16 bits, all around zero. `limit`: of x,
-// and of weights where they are rounded.
+// and of weights where they are rounded. `zero`: what stands for zero in the weights; 0: each group has a minimum.
+template <int zero_value>
 struct Narrow {
     static constexpr float limit = 127;
     static constexpr int64_t columns = 4;
-    static constexpr bool has_mins = true;
+    static constexpr int zero = zero_value;
+    static constexpr bool has_mins = zero == 0;
     static __m512i add_products(__m512i sum, __m512i w, __m512i x) { return _mm512_dpbusd_epi32(sum, w, x); }
 };
 struct Wide {
     static constexpr float limit = 8191;  // the sum of 32 products is just less than 2^31
     static constexpr int64_t columns = 2;
+    static constexpr int zero = 0;
     static constexpr bool has_mins = false;
     static __m512i add_products(__m512i sum, __m512i w, __m512i x) { return _mm512_dpwssd_epi32(sum, w, x); }
 };
@@ -212,17 +215,30 @@ struct WholeBlock {
     }
 };
 
+// The sum of a group of x: for minima as a float; or, where all weights stand for what they are above `zero`, the whole
+// number from which sums of products begin, so that they need nothing more.
+template <class Numbers>
+void store_sum(float scale, int32_t sum, float* to) {
+    if constexpr (Numbers::zero == 0) {
+        *to = scale * static_cast<float>(sum);
+    } else {
+        const auto start = static_cast<int32_t>(int64_t{-Numbers::zero} * sum);  // of what is not finite anything
+        __builtin_memcpy(to, &start, sizeof(start));
+    }
+}
+
+template <class Numbers>
 void quantize_narrow(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums) {
     for (int64_t j = 0; j < columns; j += block_size) {
-        const auto [q0, q1, scale] = WholeBlock(x + j, Narrow::limit);
+        const auto [q0, q1, scale] = WholeBlock(x + j, Numbers::limit);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(values + j), _mm512_cvtsepi32_epi8(q0));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(values + j + lanes), _mm512_cvtsepi32_epi8(q1));
         scales[j / block_size] = scale;
         if (group == block_size) {
-            sums[j / group] = scale * static_cast<float>(_mm512_reduce_add_epi32(_mm512_add_epi32(q0, q1)));
+            store_sum<Numbers>(scale, _mm512_reduce_add_epi32(_mm512_add_epi32(q0, q1)), sums + j / group);
         } else {
-            sums[j / group] = scale * static_cast<float>(_mm512_reduce_add_epi32(q0));
-            sums[j / group + 1] = scale * static_cast<float>(_mm512_reduce_add_epi32(q1));
+            store_sum<Numbers>(scale, _mm512_reduce_add_epi32(q0), sums + j / group);
+            store_sum<Numbers>(scale, _mm512_reduce_add_epi32(q1), sums + j / group + 1);
         }
     }
 }
@@ -251,7 +267,13 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
         __m512i products0[rows];
         __m512i products1[rows];
 #pragma GCC unroll 8
-        for (int row = 0; row < rows; ++row) products0[row] = products1[row] = _mm512_setzero_si512();
+        for (int row = 0; row < rows; ++row) {
+            int32_t start = 0;
+            if constexpr (Numbers::zero != 0) {
+                __builtin_memcpy(&start, x.sums + row * x.sum_stride + j / group, sizeof(start));
+            }
+            products0[row] = products1[row] = _mm512_set1_epi32(start);
+        }
 #pragma GCC unroll 8
         for (int64_t i = 0; i < group; i += Numbers::columns, weights += panel_rows * 4) {
             const __m512i w0 = _mm512_loadu_si512(weights);
@@ -295,11 +317,15 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 #include "few-rows.inl"
 #include "quantized-kernels.inl"
 
-constexpr NumberKind narrow_numbers = {1, quantized_row_tile, quantize_narrow, multiply_quantized<Narrow>};
+template <int zero>
+constexpr NumberKind narrow_numbers = {1, quantized_row_tile, quantize_narrow<Narrow<zero>>,
+                                       multiply_quantized<Narrow<zero>>};
+template <class Type>
+constexpr NumberKind numbers_of = narrow_numbers<Type::zero>;
 constexpr NumberKind wide_numbers = {2, quantized_row_tile, quantize_wide, multiply_quantized<Wide>};
 
 void quantize_few(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums) {
-    quantize_narrow(x, columns, group, values, scales, sums);
+    quantize_narrow<Narrow<0>>(x, columns, group, values, scales, sums);
     arrange_row(values, columns);
 }
 template <class Type>

@@ -60,6 +60,7 @@ struct Q5_1 {
 // Types with blocks of 32.
 template <class Type>
 struct Blocks {
+    static constexpr int zero = Type::zero;
     static constexpr int64_t group = 32;
     static constexpr int64_t block = 32;
     static constexpr size_t bytes = Type::bytes;
@@ -93,6 +94,7 @@ inline __attribute__((always_inline)) Eight eight_of_six_bits(const uint8_t* blo
 }
 
 struct Q4_K {
+    static constexpr int zero = 0;
     static constexpr int64_t group = 32;
     static constexpr int64_t block = 256;
     static constexpr size_t bytes = 144;
@@ -109,6 +111,7 @@ struct Q4_K {
 };
 
 struct Q5_K {
+    static constexpr int zero = 0;
     static constexpr int64_t group = 32;
     static constexpr int64_t block = 256;
     static constexpr size_t bytes = 176;

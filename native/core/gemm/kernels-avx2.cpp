@@ -255,7 +255,8 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 #include "few-rows.inl"
 #include "quantized-kernels.inl"
 
-constexpr NumberKind narrow_numbers = {2, quantized_row_tile, quantize<Narrow>, multiply_quantized<Narrow>};
+template <class Type>
+constexpr NumberKind numbers_of = {2, quantized_row_tile, quantize<Narrow>, multiply_quantized<Narrow>};
 constexpr NumberKind wide_numbers = {2, quantized_row_tile, quantize<Wide>, multiply_quantized<Wide>};
 
 template <class Type>

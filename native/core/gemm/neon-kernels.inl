@@ -192,7 +192,8 @@ void multiply_quantized(const QuantizedPanel& panel, int64_t columns, int64_t gr
     multiply(panel, columns, x, rows, sums);
 }
 
-constexpr NumberKind narrow_numbers = {1, quantized_row_tile, quantize, multiply_quantized};
+template <class Type>
+constexpr NumberKind numbers_of = {1, quantized_row_tile, quantize, multiply_quantized};
 
 #include "few-rows-neon.inl"
 #include "few-rows.inl"

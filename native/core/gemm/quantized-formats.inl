@@ -1,6 +1,6 @@
 // From a type's number to how its weights become a panel. The including file defines columns_per_word (of one row, in
 // four bytes of a panel), unpack_values and unpack_scales (of `lanes` rows),
-// few_rows, and narrow_numbers.
+// few_rows, and numbers_of a type.
 
 template <class Type>
 void unpack(const WeightRows& rows, int64_t column, int64_t columns, const QuantizedPanel& panel) {
@@ -19,7 +19,7 @@ void unpack(const WeightRows& rows, int64_t column, int64_t columns, const Quant
 }
 
 template <class Type>
-constexpr QuantizedFormat format_of = {unpack<Type>, Type::group, &narrow_numbers, few_rows<Type>};
+constexpr QuantizedFormat format_of = {unpack<Type>, Type::group, &numbers_of<Type>, few_rows<Type>};
 
 QuantizedFormat format(int type) {
     switch (type) {

@@ -55,6 +55,21 @@ describe('the demo model that ships', () => {
     );
   });
 
+  it('samples the same from the same seed on any number of threads', async () => {
+    const sample = { temperature: 2, topK: 0, maxNewTokens: 20 };
+    const idsOf = async (model: InstructBlip, seed: number) =>
+      (await model.ask(scene, 'Describe the picture.', { ...sample, seed })).tokens;
+    const wider = await InstructBlip.load(demoModelFolder(), { threads: 3 });
+    try {
+      const first = await idsOf(blip, 1);
+      expect(await idsOf(blip, 1)).toEqual(first);
+      expect(await idsOf(wider, 1)).toEqual(first);
+      expect(await idsOf(wider, 2)).not.toEqual(first);
+    } finally {
+      await wider.dispose();
+    }
+  });
+
   it('answers other questions about it', async () => {
     const questions = {
       'How many objects are there?': 'four',

@@ -83,7 +83,7 @@ async function readBase(folder: string): Promise<{ base: BaseVocabulary; special
     );
   if (special.config.bool('add_eos_token', false))
     throw createError('CHECKPOINT_UNSUPPORTED', 'tokenizer_config.json: add_eos_token is not supported');
-  if (sentencePiece) return { base: parseSentencePiece(sentencePiece), special };
+  if (sentencePiece) return { base: await parseSentencePiece(sentencePiece), special };
   if (json) return { base: parseTokenizerJson(json), special };
   throw createError(
     'CHECKPOINT_NOT_FOUND',

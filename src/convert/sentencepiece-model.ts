@@ -1,4 +1,3 @@
-import protobuf from 'protobufjs/light.js';
 import { createError } from '../errors.js';
 import { type BaseVocabulary, TOKEN_TYPES } from './base-vocabulary.js';
 
@@ -40,14 +39,20 @@ interface ModelMessage {
   readonly normalizer: { readonly precompiledCharsmap: Uint8Array; readonly addDummyPrefix: boolean } | null;
 }
 
-const Model = protobuf.Root.fromJSON(SCHEMA).lookupType('Model');
+/** protobufjs is loaded when it is needed: only conversion of some checkpoints does. */
+async function messageType() {
+  const { default: protobuf } = await import('protobufjs/light.js');
+  return protobuf.Root.fromJSON(SCHEMA).lookupType('Model');
+}
+
 const UNIGRAM = 1;
 const BPE = 2;
 
-function decode(bytes: Uint8Array, file: string): ModelMessage {
+async function decode(bytes: Uint8Array, file: string): Promise<ModelMessage> {
+  const type = await messageType();
   let message: ModelMessage;
   try {
-    message = Model.decode(bytes) as unknown as ModelMessage;
+    message = type.decode(bytes) as unknown as ModelMessage;
   } catch (error) {
     throw createError('CHECKPOINT_INVALID', `${file} is not a SentencePiece model; download it again`, {
       cause: error,
@@ -61,8 +66,8 @@ function decode(bytes: Uint8Array, file: string): ModelMessage {
  * Reads a `tokenizer.model`. Piece types of SentencePiece and token types of GGUF have the same numbers.
  * @throws CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED when it is not a BPE model
  */
-export function parseSentencePiece(bytes: Uint8Array): BaseVocabulary {
-  const message = decode(bytes, 'tokenizer.model');
+export async function parseSentencePiece(bytes: Uint8Array): Promise<BaseVocabulary> {
+  const message = await decode(bytes, 'tokenizer.model');
   if (message.trainer?.modelType !== BPE)
     throw createError('CHECKPOINT_UNSUPPORTED', 'tokenizer.model is not a BPE model, as those of LLaMA models are');
   return {
@@ -86,8 +91,8 @@ export interface UnigramModel {
  * one in front, runs of them joined.
  * @throws CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED when it is not a Unigram model
  */
-export function parseUnigramModel(bytes: Uint8Array, file: string): UnigramModel {
-  const { pieces, trainer, normalizer } = decode(bytes, file);
+export async function parseUnigramModel(bytes: Uint8Array, file: string): Promise<UnigramModel> {
+  const { pieces, trainer, normalizer } = await decode(bytes, file);
   if ((trainer?.modelType ?? UNIGRAM) !== UNIGRAM)
     throw createError('CHECKPOINT_UNSUPPORTED', `${file} is not a Unigram model, as those of T5 models are`);
   return {

@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import { createError, OptionError } from '../errors.js';
 import { joined, Tensor } from '../tensor.js';
 import { raceAbort } from './abort.js';
@@ -7,6 +6,7 @@ import { detectFormat } from './image-format.js';
 import { type ImageInput, type LoadedImage, loadImage } from './image-input.js';
 import { DEFAULT_IMAGE_LIMITS } from './image-limits.js';
 import { normalise, pixelValues } from './image-processor.js';
+import { loadSharp } from './load-sharp.js';
 import { CALL_RULES, checkImages, checkOptions, IMAGE_RULES, type ImageOptions } from './processor-options.js';
 import { type RgbImage, resize } from './resize.js';
 
@@ -98,7 +98,7 @@ async function isRgb(loaded: LoadedImage, signal?: AbortSignal): Promise<boolean
   const format = loaded.kind === 'encoded' ? detectFormat(loaded.bytes) : undefined;
   if (format === 'gif' || format === 'tiff') return false;
   if (loaded.kind === 'encoded' && format === 'png') return loaded.bytes[PNG_COLOUR_TYPE] === PNG_RGB;
-  const image = loaded.kind === 'sharp' ? loaded.image : sharp(loaded.bytes);
+  const image = loaded.kind === 'sharp' ? loaded.image : (await loadSharp())(loaded.bytes);
   const { channels, space } = await raceAbort(image.metadata(), signal);
   return channels === 3 && (space === 'srgb' || space === 'rgb16');
 }

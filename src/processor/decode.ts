@@ -1,4 +1,4 @@
-import sharp, { type Metadata, type OutputInfo, type Sharp } from 'sharp';
+import type { Metadata, OutputInfo, Sharp } from 'sharp';
 import { createError, type InstructBlipError, isErrorCode } from '../errors.js';
 import { raceAbort } from './abort.js';
 import { cmykToRgb, grayToRgb, toEightBits, withoutAlpha } from './colour.js';
@@ -6,6 +6,7 @@ import { decodeGif } from './gif.js';
 import { describeBytes, detectFormat, type ImageFormat } from './image-format.js';
 import type { LoadedImage, RawImage } from './image-input.js';
 import type { ImageLimits } from './image-limits.js';
+import { loadSharp } from './load-sharp.js';
 import { orient, orientationOf } from './orientation.js';
 import type { RgbImage } from './resize.js';
 import { shorten } from './shorten.js';
@@ -45,7 +46,7 @@ async function decodeBytes(source: Source): Promise<RgbImage> {
   // Transparent pixels keep their palette colour in Pillow; libvips loses it.
   if (source.format === 'gif') return decodeGif(source.bytes, source.name, source.limits);
   const options = { failOn: 'error', ignoreIcc: true, limitInputPixels: source.limits.pixels } as const;
-  const image = sharp(source.bytes, options);
+  const image = (await loadSharp())(source.bytes, options);
   try {
     const metadata = await raceAbort(image.metadata(), source.signal);
     checkPixels(source.name, metadata, source.limits);

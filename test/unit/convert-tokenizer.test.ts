@@ -35,8 +35,8 @@ function hfMerges(pieces: readonly { text: string; score: number }[]): string[] 
 }
 
 describe('language vocabulary', () => {
-  it('is the same from tokenizer.model and tokenizer.json (LLaMA: 32,000 pieces)', () => {
-    const model = parseSentencePiece(readFileSync(join(__dirname, '../fixtures/vocab/llama-tokenizer.model')));
+  it('is the same from tokenizer.model and tokenizer.json (LLaMA: 32,000 pieces)', async () => {
+    const model = await parseSentencePiece(readFileSync(join(__dirname, '../fixtures/vocab/llama-tokenizer.model')));
     expect(model.tokens.length).toBe(32000);
     const converted = parseTokenizerJson({
       ...tokenizerJson(),

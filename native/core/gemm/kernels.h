@@ -89,6 +89,7 @@ struct Kernels {
 
     // By ggml_type, for those that this kernel has.
     QuantizedFormat (*format)(int type);
+
     // x/2 (1 + erf(x/√2)), within 3e-7 (relative, or absolute below 1)
     void (*gelu)(const float* x, int64_t count, float* y);
 };

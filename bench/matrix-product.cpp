@@ -67,8 +67,7 @@ double peak_speed(const Kernels& kernels, ggml_type type, const WeightRows& rows
     const QuantizedRows quantized{values.data(),        static_cast<int64_t>(columns * numbers.value_size),
                                   ones.data(),          ones.data(),
                                   columns / block_size, columns / format.group};
-    return tile_speed(numbers.tile,
-                      [&] { numbers.multiply(packed, columns, format.group, quantized, numbers.tile, sums.data()); });
+    return tile_speed(numbers.tile, [&] { numbers.multiply(packed, columns, quantized, numbers.tile, sums.data()); });
 }
 
 }  // namespace

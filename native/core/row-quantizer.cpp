@@ -1,7 +1,5 @@
 #include "row-quantizer.h"
 
-#include <ggml.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -111,6 +109,14 @@ size_t row_byte_length(const std::string& name, int64_t row_length) {
     return ggml_row_size(type, row_length);
 }
 
+void to_floats(ggml_type type, const uint8_t* from, int64_t count, float* to) {
+    if (type == GGML_TYPE_F32) {
+        std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+    } else {
+        ggml_get_type_traits(type)->to_float(from, to, count);
+    }
+}
+
 std::vector<uint8_t> quantize_rows(const std::string& name, const std::vector<float>& values, int64_t row_length,
                                    const CancelToken& cancel) {
     const RowFormat format = checked_format(name, row_length);
@@ -138,15 +144,9 @@ std::vector<float> dequantize_rows(const std::string& name, const std::vector<ui
     const int64_t rows = whole_rows(bytes.size(), format.row_bytes, "bytes");
     std::vector<float> values(static_cast<size_t>(rows * row_length));
     ggml_quantize_init(format.type);
-    const auto to_float = ggml_get_type_traits(format.type)->to_float;
     for_slices(rows, row_length, cancel, [&](int64_t first, int64_t count) {
-        const uint8_t* source = bytes.data() + static_cast<size_t>(first) * format.row_bytes;
-        float* target = values.data() + first * row_length;
-        if (format.type == GGML_TYPE_F32) {
-            std::memcpy(target, source, static_cast<size_t>(count) * format.row_bytes);
-        } else {
-            to_float(source, target, count * row_length);
-        }
+        const uint8_t* const source = bytes.data() + static_cast<size_t>(first) * format.row_bytes;
+        to_floats(format.type, source, count * row_length, values.data() + first * row_length);
     });
     return values;
 }

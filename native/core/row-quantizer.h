@@ -1,5 +1,7 @@
-// Rows of floats to rows of a ggml type and back, for conversion. Needs no device.
+// Rows of floats to rows of a ggml type and back. Needs no device.
 #pragma once
+
+#include <ggml.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +15,9 @@ namespace instructblip {
 // Bytes of one row of `row_length` values in ggml type `type` (`f32`, `q8_0`, `q4_K`, …); 0 when the type is unknown or
 // cannot hold such a row.
 size_t row_byte_length(const std::string& type, int64_t row_length);
+
+// `count` values, whole blocks of a type that can be converted to floats.
+void to_floats(ggml_type type, const uint8_t* from, int64_t count, float* to);
 
 // values: [rows, row_length]. The rows are shared out among the cores.
 std::vector<uint8_t> quantize_rows(const std::string& type, const std::vector<float>& values, int64_t row_length,

@@ -85,20 +85,16 @@ function stepOf(runs: readonly Run[]): { step: number; scriptShare: number } {
 async function batchStep(
   blip: InstructBlip,
   features: ImageFeatures,
-  { question, maxNewTokens, repeats }: BenchFlags,
+  flags: BenchFlags,
   batch: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const questions = Array.from({ length: batch }, () => question);
+  const questions = Array.from({ length: batch }, () => flags.question);
   // The start id counts as well.
-  const length = { maxLen: maxNewTokens + 1, minLen: maxNewTokens + 1 };
-  const steps: number[] = [];
-  for (let i = 0; i <= repeats; i++) {
-    const plain = { numBeams: 1, repetitionPenalty: 1, signal };
-    const { timings, usage } = await blip.predictAnswers(features, questions, { ...length, ...plain });
-    steps.push(stepsOf(timings) / (usage.generatedTokens / batch - 1));
-  }
-  return median(steps.slice(1));
+  const length = flags.maxNewTokens + 1;
+  const options = { maxLen: length, minLen: length, numBeams: 1, repetitionPenalty: 1, signal };
+  const runs = await repeat(flags, () => blip.predictAnswers(features, questions, options));
+  return median(runs.map(({ timings, usage }) => stepsOf(timings) / (usage.generatedTokens / batch - 1)));
 }
 
 /** Tokens per second of `parallel` calls at once, all together: the picture is encoded already, everything else counts. */
@@ -115,8 +111,8 @@ async function askTogether(
 }
 
 /** Repeats a call; the first warms up caches and is not counted. */
-async function repeat(flags: BenchFlags, call: () => Promise<Run>): Promise<Run[]> {
-  const runs: Run[] = [];
+async function repeat<T>(flags: BenchFlags, call: () => Promise<T>): Promise<T[]> {
+  const runs: T[] = [];
   await call();
   while (runs.length < flags.repeats) runs.push(await call());
   return runs;

@@ -96,8 +96,7 @@ void multiply_tiles(const QuantizedPanel& panel, int64_t columns, const Quantize
     }
 }
 
-void multiply_brain(const QuantizedPanel& panel, int64_t columns, int64_t, const QuantizedRows& x, int64_t rows,
-                    float* sums) {
+void multiply_brain(const QuantizedPanel& panel, int64_t columns, const QuantizedRows& x, int64_t rows, float* sums) {
     const int64_t first = rows < tile_rows ? rows : tile_rows;
     const TileUse use(shapes_of(first, rows - first));
     if (rows > first) return multiply_tiles<true>(panel, columns, x, first, sums);
@@ -111,24 +110,7 @@ constexpr QuantizedFormat brain_format_of = {unpack_brain<Type>, Type::group, &b
 
 // Those of AVX-512, but whole numbers of 4 to 8 bits as bfloat16.
 QuantizedFormat brain_format(int type) {
-    switch (type) {
-        case GGML_TYPE_Q8_0:
-            return brain_format_of<Blocks<Q8_0>>;
-        case GGML_TYPE_Q4_0:
-            return brain_format_of<Blocks<Q4_0>>;
-        case GGML_TYPE_Q4_1:
-            return brain_format_of<Blocks<Q4_1>>;
-        case GGML_TYPE_Q5_0:
-            return brain_format_of<Blocks<Q5_0>>;
-        case GGML_TYPE_Q5_1:
-            return brain_format_of<Blocks<Q5_1>>;
-        case GGML_TYPE_Q4_K:
-            return brain_format_of<Q4_K>;
-        case GGML_TYPE_Q5_K:
-            return brain_format_of<Q5_K>;
-        case GGML_TYPE_Q6_K:
-            return brain_format_of<Q6_K>;
-        default:
-            return format_of_any(type);
-    }
+    const QuantizedFormat format =
+        with_type_of(type, [](auto of) { return brain_format_of<typename decltype(of)::Type>; });
+    return format.unpack != nullptr ? format : format_of_any(type);
 }

@@ -317,12 +317,10 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 #include "few-rows.inl"
 #include "quantized-kernels.inl"
 
-template <int zero>
-constexpr NumberKind narrow_numbers = {1, quantized_row_tile, quantize_narrow<Narrow<zero>>,
-                                       multiply_quantized<Narrow<zero>>};
 template <class Type>
-constexpr NumberKind numbers_of = narrow_numbers<Type::zero>;
-constexpr NumberKind wide_numbers = {2, quantized_row_tile, quantize_wide, multiply_quantized<Wide>};
+constexpr NumberKind numbers_of = {1, quantized_row_tile, quantize_narrow<Narrow<Type::zero>>,
+                                   multiply_quantized<Narrow<Type::zero>, Type::group>};
+constexpr NumberKind wide_numbers = {2, quantized_row_tile, quantize_wide, multiply_quantized<Wide, block_size>};
 
 void quantize_few(const float* x, int64_t columns, int64_t group, uint8_t* values, float* scales, float* sums) {
     quantize_narrow<Narrow<0>>(x, columns, group, values, scales, sums);

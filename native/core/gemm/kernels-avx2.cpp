@@ -256,8 +256,8 @@ void multiply_quantized_rows(const QuantizedPanel& panel, int64_t columns, const
 #include "quantized-kernels.inl"
 
 template <class Type>
-constexpr NumberKind numbers_of = {2, quantized_row_tile, quantize<Narrow>, multiply_quantized<Narrow>};
-constexpr NumberKind wide_numbers = {2, quantized_row_tile, quantize<Wide>, multiply_quantized<Wide>};
+constexpr NumberKind numbers_of = {2, quantized_row_tile, quantize<Narrow>, multiply_quantized<Narrow, Type::group>};
+constexpr NumberKind wide_numbers = {2, quantized_row_tile, quantize<Wide>, multiply_quantized<Wide, block_size>};
 
 template <class Type>
 constexpr FewRows few_rows = {2, quantize<Narrow>, multiply_few<Type>};

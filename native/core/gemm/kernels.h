@@ -54,8 +54,7 @@ struct NumberKind {
     int64_t tile;       // most rows of x that `multiply` takes
     Quantize quantize;
     // sums [rows,panel] += x · panel
-    void (*multiply)(const QuantizedPanel& panel, int64_t columns, int64_t group, const QuantizedRows& x, int64_t rows,
-                     float* sums);
+    void (*multiply)(const QuantizedPanel& panel, int64_t columns, const QuantizedRows& x, int64_t rows, float* sums);
 };
 
 // How few rows of x are multiplied.

@@ -257,9 +257,8 @@ void Multiplier::add_quantized(const Job& job, int64_t index, const WeightRows& 
     float* const sums = floats(scratch + layout_.of);
     format_.unpack(rows, column, columns, panel);
     for_tiles(shape_.count, format_.numbers->tile, [&](int64_t first, int64_t count) {
-        format_.numbers->multiply(panel, columns, format_.group,
-                                  quantized_rows(job.memory, index * shape_.count + first, column), count,
-                                  sums + first * kernels_.panel);
+        format_.numbers->multiply(panel, columns, quantized_rows(job.memory, index * shape_.count + first, column),
+                                  count, sums + first * kernels_.panel);
     });
 }
 

@@ -186,14 +186,14 @@ void add_products(int32x4_t left, int32x4_t right, const GroupScales& group, flo
 template <int64_t group>
 void multiply_quantized_by(const QuantizedPanel& panel, int64_t columns, QuantizedRows x, int64_t rows, float* sums);
 
-void multiply_quantized(const QuantizedPanel& panel, int64_t columns, int64_t group, const QuantizedRows& x,
-                        int64_t rows, float* sums) {
-    const auto multiply = group == 16 ? multiply_quantized_by<16> : multiply_quantized_by<32>;
-    multiply(panel, columns, x, rows, sums);
+template <int64_t group>
+void multiply_quantized(const QuantizedPanel& panel, int64_t columns, const QuantizedRows& x, int64_t rows,
+                        float* sums) {
+    multiply_quantized_by<group>(panel, columns, x, rows, sums);
 }
 
 template <class Type>
-constexpr NumberKind numbers_of = {1, quantized_row_tile, quantize, multiply_quantized};
+constexpr NumberKind numbers_of = {1, quantized_row_tile, quantize, multiply_quantized<Type::group>};
 
 #include "few-rows-neon.inl"
 #include "few-rows.inl"

@@ -17,8 +17,9 @@ const args = process.argv.slice(2);
 function nativeTests(build, flags, env = {}) {
   const log = { stdio: ['ignore', 'ignore', 2] };
   run('cmake', ['-S', root, '-B', build, '-DINSTRUCTBLIP_TESTS=ON', ...flags], log);
-  run('cmake', ['--build', build, '--parallel', String(availableParallelism())], log);
-  run('ctest', ['--test-dir', build, '--output-on-failure'], {
+  const parallel = ['--parallel', String(availableParallelism())];
+  run('cmake', ['--build', build, ...parallel], log);
+  run('ctest', ['--test-dir', build, '--output-on-failure', ...parallel], {
     stdio: ['ignore', 1, 2],
     env: { ...process.env, ...env },
   });

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -160,12 +161,10 @@ struct File {
 class TemporaryFile {
   public:
     explicit TemporaryFile(const std::string& bytes) {
+        static const std::string process = std::to_string(std::random_device{}());
         static int count = 0;
-        const auto stamp = std::to_string(std::hash<std::string>{}(std::filesystem::current_path().string())) + "-" +
-                           std::to_string(reinterpret_cast<uintptr_t>(&count));
-        path_ = (std::filesystem::temp_directory_path() /
-                 ("instructblip-test-" + stamp + "-" + std::to_string(++count) + ".gguf"))
-                    .string();
+        const std::string name = "instructblip-test-" + process + "-" + std::to_string(++count) + ".gguf";
+        path_ = (std::filesystem::temp_directory_path() / name).string();
         write(bytes);
     }
     ~TemporaryFile() {

@@ -13,5 +13,6 @@ export default {
   transformIgnorePatterns: ['/node_modules/(?!@huggingface/)'],
   // Jest's sandbox makes globals slow to look up; loops over pixels and logits use these.
   sandboxInjectedGlobals: ['Math', 'Number'],
+  maxWorkers: '100%',
   testTimeout: 120_000,
 };
